@@ -1,0 +1,1 @@
+"""rtpengine's ``ng`` control protocol: encoding, messages, a client and the server."""

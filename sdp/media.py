@@ -24,13 +24,7 @@ class Direction(StrEnum):
     RECVONLY = "recvonly"
     INACTIVE = "inactive"
 
-    @property
-    def reversed(self) -> "Direction":
-        """The same flow seen from the other side."""
-        return _REVERSED.get(self, self)
 
-
-_REVERSED = {Direction.SENDONLY: Direction.RECVONLY, Direction.RECVONLY: Direction.SENDONLY}
 _DIRECTION_LINES = {f"a={direction}": direction for direction in Direction}
 
 
@@ -160,7 +154,7 @@ class MediaSection(Section):
 
     @direction.setter
     def direction(self, direction: Direction) -> None:
-        self.remove_attributes(_REVERSED.keys() | {Direction.SENDRECV, Direction.INACTIVE})
+        self.remove_attributes(frozenset(Direction))
         self.add_attribute(direction)
 
     @property

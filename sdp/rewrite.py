@@ -12,7 +12,7 @@ from sdp.address import Address
 from sdp.document import Document
 from sdp.errors import SdpError
 from sdp.ice import ICE_ATTRIBUTES
-from sdp.media import MediaSection
+from sdp.media import Direction, MediaSection
 from sdp.origin import MAX_VERSION
 
 MOVED_ATTRIBUTES = frozenset({"rtcp", "rtcp-mux", "rtcp-mux-only", "source-filter"})
@@ -41,9 +41,16 @@ def relocate(
     no address of the other side is left. A section that is left alone though it is not rejected (its media passes the
     relay by) keeps its old address: it gets a c= line of its own where it used to inherit.
     A document gets no session c= line that had none, and no media c= line that repeats the session's.
+
+    A hold by the address 0.0.0.0 would be lost with that address, so it is turned into a direction (RFC 6337 5.3).
+    Only ICE tells such a hold from the placeholder of a trickling browser: call ``remove_ice`` after this, not before.
+    Raises SdpError for a malformed c= line.
     """
     if len(endpoints) != len(document.media):
         raise ValueError(f"{len(endpoints)} endpoints for {len(document.media)} media sections")
+    for section, endpoint in zip(document.media, endpoints, strict=True):
+        if endpoint is not None:
+            _state_hold(section)
     inherited = document.session.value("c")
     if inherited is not None and session_address is not None:
         document.session.set_value("c", str(session_address))
@@ -58,6 +65,15 @@ def relocate(
             section.set_value("c", inherited)
     # Lines may have been added behind a last line without a line end.
     document.is_terminated = True
+
+
+def _state_hold(section: MediaSection) -> None:
+    """Say by direction what the section may say by its address alone: that its writer wants no media."""
+    if section.is_held:
+        if section.direction is Direction.SENDRECV:
+            section.direction = Direction.SENDONLY
+        elif section.direction is Direction.RECVONLY:
+            section.direction = Direction.INACTIVE
 
 
 def _move(section: MediaSection, endpoint: LocalEndpoint, announced: str | None) -> None:

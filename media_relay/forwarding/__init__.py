@@ -1,0 +1,84 @@
+"""The forwarding engine's interface: media ports that are opened, wired to each other and closed.
+
+The session decides what a port is for and writes it into the ``MediaPort``; the engine moves the packets and counts.
+Engines: ``media_relay.forwarding.userspace``. Pure, but for the engines.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from media_relay.latching import Latch, SocketAddress
+from media_relay.quality import Reception
+from media_relay.rtp import ReportBlock
+
+
+class PortUnavailableError(Exception):
+    """The system does not let us have this port: another program holds it, or the address is gone."""
+
+
+class MediaPort:
+    """One local UDP port, facing one side of a call; ``send(data, destination)`` sends from it, or raises OSError.
+
+    Set by the session:
+
+    - ``carries_rtp``: packets must be RTP or RTCP and are measured; otherwise they pass as they are (UDPTL);
+    - ``dtls``: DTLS handshake packets pass too (DTLS-SRTP from end to end);
+    - ``latch``: who may send here and where this side's media goes;
+    - ``rtp_exit``, ``rtcp_exit``: the other side's ports from which RTP and RTCP that arrive here leave. Both are
+      the same port when the other side multiplexes; None discards.
+
+    Counted by the engine, for what arrives here: ``packets`` and ``octets`` (UDP payload) passed on,
+    ``refused`` (from a source that is not latched), ``malformed``, ``unsent`` (nowhere to send, or the system refused),
+    ``last_seen`` (the engine's clock, seconds; 0.0 is never), ``reception`` (loss and jitter) and ``report``
+    (the last thing its receiver said about the stream that leaves here).
+    """
+
+    __slots__ = (
+        "address",
+        "carries_rtp",
+        "dtls",
+        "last_seen",
+        "latch",
+        "malformed",
+        "octets",
+        "packets",
+        "port",
+        "reception",
+        "refused",
+        "report",
+        "rtcp_exit",
+        "rtp_exit",
+        "send",
+        "unsent",
+    )
+
+    def __init__(self, address: str, port: int, send: Callable[[memoryview, SocketAddress], object]) -> None:
+        self.address = address
+        self.port = port
+        self.send = send
+        self.carries_rtp = True
+        self.dtls = False
+        self.latch = Latch()
+        self.rtp_exit: MediaPort | None = None
+        self.rtcp_exit: MediaPort | None = None
+        self.packets = 0
+        self.octets = 0
+        self.refused = 0
+        self.malformed = 0
+        self.unsent = 0
+        self.last_seen = 0.0
+        self.reception = Reception()
+        self.report: ReportBlock | None = None
+
+
+class Forwarder(Protocol):
+    """An engine."""
+
+    def open(self, address: str, port: int) -> MediaPort:
+        """Bind ``address:port``. Raises PortUnavailableError."""
+
+    def refresh(self, port: MediaPort) -> None:
+        """Take over what the session has changed in an open port, and bring its counters up to date."""
+
+    def close(self, port: MediaPort) -> None:
+        """Unbind; whatever is on its way is lost."""

@@ -1,0 +1,1 @@
+"""Benchmarks: the same work for Pinhole and for its peers, in the same run, on the same core."""

@@ -1,0 +1,110 @@
+"""CPU a packet: RTP from one network namespace through a relay in a second to a verifying sink in a third.
+
+Both relays are up at once with the same calls, set up by the same ng offers and answers, and take their rounds in
+turn. A relay has one core; generator and sink share another. A stream is one direction of a call.
+"""
+
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.accounting import cores, cpu_ns, pinned
+from bench.relays import GENERATOR_ADDRESS, SINK_ADDRESS, Network, Relay, start_relays
+from bench.report import Report, Results, Round, assemble
+from bench.rtp.build import Programs, build
+
+_GENERATOR_FIRST_PORT = 10_000
+_SINK_FIRST_PORT = 20_000
+_WARM_UP_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many rounds of how many seconds, at how many packets a second, for each number of streams."""
+
+    rounds: int
+    seconds: float
+    packets_per_second: int
+    streams: Sequence[int]
+    """In rising order; the report's main figures are the last one's."""
+
+
+FULL = Plan(rounds=5, seconds=5.0, packets_per_second=30_000, streams=(200, 1000))
+QUICK = Plan(rounds=3, seconds=1.5, packets_per_second=30_000, streams=(200, 1000))
+
+
+@dataclass(slots=True)
+class _Load:
+    """The two load programs and what they need to know from one round to the next."""
+
+    programs: Programs
+    network: Network
+    directory: Path
+    packets_per_second: int
+    sequence: int = 0
+
+    def run(self, relay: Relay, seconds: float) -> Round:
+        """Send RTP through every stream of ``relay`` and verify what arrives."""
+        cpu = pinned(cores()[0])
+        command = [*self.network.sink.prefix, *cpu, str(self.programs.receiver), SINK_ADDRESS]
+        command += [str(_SINK_FIRST_PORT), str(len(relay.targets))]
+        sink = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        try:
+            before = cpu_ns(relay.pid)
+            sent = self._generate(cpu, relay, seconds)
+            output, _ = sink.communicate(timeout=30)
+            used = cpu_ns(relay.pid) - before
+        finally:
+            sink.kill()
+            sink.wait()
+        packets, _, _, wrong, p99_us = map(int, output.split())
+        good = packets - wrong
+        return Round(used / max(good, 1), good / seconds, sent - good, p99_us / 1000)
+
+    def _generate(self, cpu: Sequence[str], relay: Relay, seconds: float) -> int:
+        command = [*self.network.generator.prefix, *cpu, str(self.programs.generator), GENERATOR_ADDRESS]
+        command += [str(_GENERATOR_FIRST_PORT), str(self.packets_per_second), f"{seconds:g}", str(self.sequence)]
+        targets = "".join(f"{host} {port}\n" for host, port in relay.targets)
+        done = subprocess.run(command, input=targets, stdout=subprocess.PIPE, text=True, check=True)
+        self.sequence += int(self.packets_per_second * seconds / len(relay.targets)) + 1
+        return int(done.stdout)
+
+
+def run(plan: Plan, progress: Callable[[str], None]) -> Report:
+    """Measure every relay; ``progress`` is told what happens."""
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pinhole-bench-")))
+        progress("building the RTP generator")
+        programs = build(directory)
+        network = stack.enter_context(Network())
+        relays, errors = start_relays(stack, directory, network, progress)
+        load = _Load(programs, network, directory, plan.packets_per_second)
+        reports = {}
+        for streams in plan.streams:
+            for relay in relays.values():
+                progress(f"setting up {streams} streams on {relay.name}")
+                relay.add_calls(streams, _GENERATOR_FIRST_PORT, _SINK_FIRST_PORT)
+            rounds = _rounds(plan, relays, load, streams, progress)
+            reports[streams] = assemble(Results(rounds, errors), "cpu_ns_per_packet", ours=("pinhole-userspace",))
+    main = reports.pop(plan.streams[-1])
+    return {
+        **main,
+        "streams": plan.streams[-1],
+        "by_streams": {str(streams): other for streams, other in reports.items()},
+    }
+
+
+def _rounds(
+    plan: Plan, relays: Mapping[str, Relay], load: _Load, streams: int, progress: Callable[[str], None]
+) -> dict[str, list[Round]]:
+    for relay in relays.values():
+        load.run(relay, _WARM_UP_S)
+    rounds: dict[str, list[Round]] = {name: [] for name in relays}
+    for number in range(plan.rounds):
+        for name, relay in relays.items():
+            progress(f"round {number + 1} of {plan.rounds}: {name}, {streams} streams")
+            rounds[name].append(load.run(relay, plan.seconds))
+    return rounds

@@ -1,0 +1,103 @@
+"""The relays under test and the little network that they stand in."""
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bench.accounting import cores, most_files, pinned
+from bench.peers import require, started
+from bench.report import UnavailableError
+from tests.support.namespaces import Namespaces
+from tests.support.ng import NgPeer, audio_port, audio_sdp
+from tests.support.rtpengine import Rtpengine
+
+GENERATOR_ADDRESS = "10.77.1.2"
+SINK_ADDRESS = "10.77.2.2"
+RELAY_ADDRESSES = {"outside": "10.77.1.1", "inside": "10.77.2.1"}
+"""The relay's interfaces: the generator is outside, the sink inside."""
+
+_RTPENGINE_NG_PORT = 2223
+_RTPENGINE_PORTS = range(24_000, 40_000)
+
+
+class Network:
+    """Generator, relay and sink namespaces in a row. ``UnavailableError`` without root."""
+
+    def __init__(self) -> None:
+        if os.geteuid() != 0:
+            raise UnavailableError("needs root, for network namespaces")
+        require("ip")
+        self._namespaces = Namespaces()
+        self.generator = self._namespaces.add("gen")
+        self.relay = self._namespaces.add("relay")
+        self.sink = self._namespaces.add("sink")
+        join = self._namespaces.join
+        join(self.generator, f"{GENERATOR_ADDRESS}/24", self.relay, f"{RELAY_ADDRESSES['outside']}/24")
+        join(self.relay, f"{RELAY_ADDRESSES['inside']}/24", self.sink, f"{SINK_ADDRESS}/24")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._namespaces.close()
+
+
+@dataclass(slots=True)
+class Relay:
+    """A started relay. ``targets`` are where the generator sends each stream."""
+
+    name: str
+    pid: int
+    ng: NgPeer
+    targets: list[tuple[str, int]] = field(default_factory=list)
+
+    def add_calls(self, streams: int, generator_first_port: int, sink_first_port: int) -> None:
+        """Set up calls until there are ``streams`` streams, one a call."""
+        for number in range(len(self.targets), streams):
+            common = {"call-id": f"bench-{number}", "from-tag": "a", "replace": ["origin"], "ICE": "remove"}
+            offer = audio_sdp(GENERATOR_ADDRESS, generator_first_port + 2 * number)
+            self.ng.request(command="offer", sdp=offer, direction=["outside", "inside"], **common)
+            answer = audio_sdp(SINK_ADDRESS, sink_first_port + 2 * number)
+            reply = self.ng.request(command="answer", sdp=answer, to_tag="b", direction=["inside", "outside"], **common)
+            self.targets.append((RELAY_ADDRESSES["outside"], audio_port(reply["sdp"])))
+
+
+def start_relays(
+    stack: ExitStack, directory: Path, network: Network, progress: Callable[[str], None]
+) -> tuple[Mapping[str, Relay], Mapping[str, str]]:
+    """Start every relay, to be ended with ``stack``; those that run, and why the others do not."""
+    relays: dict[str, Relay] = {}
+    errors: dict[str, str] = {}
+    for name, start in (("pinhole-userspace", _start_pinhole), ("rtpengine", _start_rtpengine)):
+        progress(f"starting {name}")
+        try:
+            relays[name] = start(stack, directory / name, network)
+        except UnavailableError as missing:
+            errors[name] = str(missing)
+    return relays, errors
+
+
+def _start_rtpengine(stack: ExitStack, directory: Path, network: Network) -> Relay:
+    require("rtpengine")
+    prefix = (*network.relay.prefix, *pinned(cores()[1]), *most_files())
+    daemon = Rtpengine(directory, RELAY_ADDRESSES, ng_port=_RTPENGINE_NG_PORT, ports=_RTPENGINE_PORTS, prefix=prefix)
+    started(daemon.process, daemon.start)
+    stack.callback(daemon.process.stop)
+    return Relay("rtpengine", daemon.process.pid, _ng_peer(stack, network, _RTPENGINE_NG_PORT))
+
+
+def _start_pinhole(stack: ExitStack, directory: Path, network: Network) -> Relay:
+    raise UnavailableError("not yet")
+
+
+def _ng_peer(stack: ExitStack, network: Network, port: int) -> NgPeer:
+    with network.relay.entered():
+        peer = NgPeer(("127.0.0.1", port))
+    stack.callback(peer.close)
+    return peer

@@ -1,0 +1,1 @@
+"""The RTP load: a generator and a verifying receiver."""

@@ -1,0 +1,101 @@
+"""CPU a call: sipp calls through each system to sipp, media passed by.
+
+The work is one whole call (INVITE, 180, 200, ACK, 200 ms, BYE, 200; 13 datagrams). sipp has one core, the system
+under test another. All systems are up at once and take their rounds in turn, so that what the machine does
+meanwhile falls on all of them alike.
+"""
+
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.accounting import cores, cpu_ns, pinned
+from bench.peers import ROOT, Running, Start, start_kamailio, start_sippy
+from bench.pinhole import start_pinhole
+from bench.report import Report, Results, Round, UnavailableError, assemble, percentile
+from tests.support.sipp import Sipp, SippRun
+
+_SCENARIOS = ROOT / "tests" / "interop" / "sipp"
+_CALL_MS = 200
+_WARM_UP_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many rounds of how many seconds, and the calls a second that each system is asked for."""
+
+    rounds: int
+    seconds: float
+    rates: Mapping[str, float]
+
+
+FULL = Plan(rounds=5, seconds=10.0, rates={"pinhole": 1000, "kamailio": 1000, "sippy": 100})
+QUICK = Plan(rounds=3, seconds=2.5, rates={"pinhole": 1000, "kamailio": 1000, "sippy": 100})
+"""Sippy cannot do 1000 calls a second; it is measured where it can."""
+
+_STARTS: Mapping[str, Start] = {"pinhole": start_pinhole, "kamailio": start_kamailio, "sippy": start_sippy}
+
+
+def run(plan: Plan, progress: Callable[[str], None]) -> Report:
+    """Measure every system; ``progress`` is told what happens."""
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pinhole-bench-")))
+        load_cpu, system_cpu = cores()
+        sipp = Sipp(directory)
+        stack.callback(sipp.close)
+        callee = sipp.serve(_SCENARIOS / "callee.xml", prefix=pinned(load_cpu))
+        systems: dict[str, Running] = {}
+        errors: dict[str, str] = {}
+        for name, start in _STARTS.items():
+            progress(f"starting {name}")
+            try:
+                systems[name] = start(directory / name, f"127.0.0.1:{callee.port}", pinned(system_cpu))
+            except UnavailableError as missing:
+                errors[name] = str(missing)
+            else:
+                stack.callback(systems[name].stop)
+        rounds = _rounds(plan, systems, sipp, progress)
+    return assemble(Results(rounds, errors), "cpu_ms_per_call", ours=("pinhole",))
+
+
+def _rounds(
+    plan: Plan, systems: Mapping[str, Running], sipp: Sipp, progress: Callable[[str], None]
+) -> dict[str, list[Round]]:
+    for name, system in systems.items():
+        progress(f"warming up {name}")
+        _measure(system, sipp, plan.rates[name], _WARM_UP_S)
+    rounds: dict[str, list[Round]] = {name: [] for name in systems}
+    for number in range(plan.rounds):
+        for name, system in systems.items():
+            progress(f"round {number + 1} of {plan.rounds}: {name} at {plan.rates[name]:g} calls a second")
+            rounds[name].append(_measure(system, sipp, plan.rates[name], plan.seconds))
+    return rounds
+
+
+def _measure(system: Running, sipp: Sipp, rate: float, seconds: float) -> Round:
+    calls = int(rate * seconds)
+    before = cpu_ns(system.pid)
+    result = _call(system, sipp, calls, rate, seconds).finish(seconds + 60)
+    used = cpu_ns(system.pid) - before
+    done = result.statistics.successful
+    return Round(
+        cpu=used / 1e6 / max(done, 1),
+        rate=done / seconds,
+        failed=calls - done,
+        p99_ms=percentile(result.response_ms, 0.99),
+    )
+
+
+def _call(system: Running, sipp: Sipp, calls: int, rate: float, seconds: float) -> SippRun:
+    options = ["-d", str(_CALL_MS), "-trace_rtt", "-rtt_freq", "1", "-recv_timeout", "8000"]
+    return sipp.call(
+        _SCENARIOS / "caller.xml",
+        system.target,
+        calls=calls,
+        rate=rate,
+        timeout=seconds + 30,
+        options=options,
+        prefix=pinned(cores()[0]),
+    )

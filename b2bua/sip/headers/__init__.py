@@ -1,0 +1,1 @@
+"""Headers: the collection of a message, and the typed ones, one a file."""

@@ -1,0 +1,156 @@
+"""A message's headers, in order, as they were written."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+from b2bua.sip.errors import HeaderError
+from b2bua.sip.grammar import split_list
+from b2bua.sip.headers.names import LIST_HEADERS, SPELLINGS, canonical_name
+
+T = TypeVar("T")
+
+
+class Headers:
+    """An ordered list of (canonical name, raw value); names are found in any case and in compact form.
+
+    Values are what stood behind the colon, folded lines joined, ends stripped: whatever is not edited goes out
+    as it came in. Content-Length is not among them: it belongs to the framing, and ``to_bytes`` of a message
+    writes it.
+    """
+
+    __slots__ = ("_first", "_items", "_typed")
+
+    def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
+        """Take (name, value) pairs; names must be canonical already (``Call-ID``, not ``i`` or ``call-id``)."""
+        self._items = list(items)
+        # First value by name, so that a look-up costs one dict access. None: to be built when it is asked for.
+        self._first: dict[str, str] | None = None
+        self._typed: dict[str, object] = {}
+
+    def get(self, name: str) -> str | None:
+        """The first line's value of that name, not split."""
+        first = self._index()
+        value = first.get(name)
+        return value if value is not None else first.get(self._spelt(name))
+
+    def get_all(self, name: str) -> list[str]:
+        """Every value of that name: every line, and for list headers every value of a line (RFC 3261 7.3.1)."""
+        name = self._spelt(name)
+        first = self._index().get(name)
+        if first is None:
+            return []
+        lines = [value for known, value in self._items if known == name]
+        return [value for line in lines for value in split_list(line)] if name in LIST_HEADERS else lines
+
+    def add(self, name: str, value: str) -> None:
+        """Append a line."""
+        name = self._spelt(name)
+        self._items.append((name, value))
+        if self._first is not None:
+            self._first.setdefault(name, value)
+        self._forget(name)
+
+    def set(self, name: str, value: str) -> None:
+        """Put one line in place of all lines of that name, where the first of them stood, or at the end."""
+        name = self._spelt(name)
+        if name not in self._index():
+            self.add(name, value)
+            return
+        position = next(i for i, (known, _) in enumerate(self._items) if known == name)
+        self.remove(name)
+        self._items.insert(position, (name, value))
+        self._first = None
+
+    def set_first(self, name: str, value: str) -> None:
+        """Put ``value`` in place of the first value of that name, and leave the others."""
+        name = self._spelt(name)
+        rest = self.get_all(name)[1:]
+        self.set(name, ", ".join([value, *rest]))
+
+    def insert(self, name: str, value: str) -> None:
+        """Put a line in front of all others (a Via, a Route)."""
+        name = self._spelt(name)
+        self._items.insert(0, (name, value))
+        self._first = None
+        self._forget(name)
+
+    def remove(self, name: str) -> None:
+        """Drop all lines of that name."""
+        name = self._spelt(name)
+        self._items = [item for item in self._items if item[0] != name]
+        if self._first is not None:
+            self._first.pop(name, None)
+        self._forget(name)
+
+    def repeated(self) -> frozenset[str]:
+        """The names that more than one line has."""
+        if len(self._index()) == len(self._items):
+            return frozenset()
+        lines = Counter(name for name, _ in self._items)
+        return frozenset(name for name, count in lines.items() if count > 1)
+
+    def items(self) -> list[tuple[str, str]]:
+        """The lines, in order, as a list of its own."""
+        return list(self._items)
+
+    def copy(self) -> "Headers":
+        """A list of one's own with the same lines."""
+        return Headers(self._items)
+
+    def typed(self, name: str, parse: Callable[[str], T]) -> T | None:
+        """The first line of that name through ``parse``, remembered until that name is edited; None without one.
+
+        ``name`` must be canonical and always come with the same ``parse``. Raises what ``parse`` raises.
+        """
+        known: T | None = self._typed.get(name)  # type: ignore[assignment]  # one name, one parser: its result
+        if known is None:
+            text = self._index().get(name)
+            if text is not None:
+                known = parse(text)
+                self._typed[name] = known
+        return known
+
+    def require(self, name: str, parse: Callable[[str], T]) -> T:
+        """As ``typed``, but raises HeaderError where there is no such header."""
+        value = self.typed(name, parse)
+        if value is None:
+            raise HeaderError(f"{name} is missing")
+        return value
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._index() or self._spelt(name) in self._index()
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Headers) and self._items == other._items
+
+    __hash__ = None  # type: ignore[assignment]  # mutable, as a list is
+
+    def __repr__(self) -> str:
+        return f"Headers({self._items!r})"
+
+    def _index(self) -> dict[str, str]:
+        if self._first is None:
+            self._first = dict(reversed(self._items))
+        return self._first
+
+    def _spelt(self, name: str) -> str:
+        """The spelling under which that name stands here: unknown names keep the one they arrived with."""
+        known = SPELLINGS.get(name)
+        if known is not None:
+            return known
+        name = canonical_name(name)
+        if name in SPELLINGS or name in self._index():
+            return name
+        folded = name.lower()
+        return next((other for other in self._index() if other.lower() == folded), name)
+
+    def _forget(self, name: str) -> None:
+        if self._typed:
+            self._typed.pop(name, None)

@@ -1,0 +1,229 @@
+"""Requests and responses, read from bytes and written back (RFC 3261 7)."""
+
+import re
+
+from b2bua.sip.errors import HeaderError, MessageTooLargeError, ParseError, VersionError
+from b2bua.sip.grammar import SPACE, is_token, parse_number
+from b2bua.sip.headers.collection import Headers
+from b2bua.sip.headers.name_address import NameAddress
+from b2bua.sip.headers.names import SINGLE_HEADERS, SPELLINGS, canonical_name
+from b2bua.sip.typed_views import Message, parse_first_via
+
+__all__ = ["Headers", "Message", "Request", "Response", "parse"]
+
+MAX_MESSAGE_BYTES = 65536
+MAX_HEADERS = 256
+
+COPIED_HEADERS = frozenset(("Via", "From", "To", "Call-ID", "CSeq", "Timestamp"))
+"""What a response repeats of its request (RFC 3261 8.2.6)."""
+
+_FOLD = re.compile(r"\r\n[ \t]++")
+_URI_CHARS = re.compile(r'[^\x00-\x20\x7f<>"]++')
+
+
+class Request(Message):
+    """A request; ``uri`` is the Request-URI as written."""
+
+    __slots__ = ("method", "uri")
+
+    def __init__(self, method: str, uri: str, headers: Headers | None = None, body: bytes = b"") -> None:
+        self.method = method
+        self.uri = uri
+        self.headers = Headers() if headers is None else headers
+        self.body = body
+
+    def to_bytes(self) -> bytes:
+        """The message for the wire, Content-Length set right. Raises SerializeError."""
+        return self.serialize(f"{self.method} {self.uri} SIP/2.0")
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Request)
+            and (self.method, self.uri, self.body) == (other.method, other.uri, other.body)
+            and self.headers == other.headers
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # mutable
+
+    def __repr__(self) -> str:
+        return f"Request({self.method!r}, {self.uri!r}, {self.headers!r}, {self.body!r})"
+
+
+class Response(Message):
+    """A response."""
+
+    __slots__ = ("reason", "status")
+
+    def __init__(self, status: int, reason: str, headers: Headers | None = None, body: bytes = b"") -> None:
+        self.status = status
+        self.reason = reason
+        self.headers = Headers() if headers is None else headers
+        self.body = body
+
+    def to_bytes(self) -> bytes:
+        """The message for the wire, Content-Length set right. Raises SerializeError."""
+        return self.serialize(f"SIP/2.0 {self.status} {self.reason}")
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Response)
+            and (self.status, self.reason, self.body) == (other.status, other.reason, other.body)
+            and self.headers == other.headers
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # mutable
+
+    def __repr__(self) -> str:
+        return f"Response({self.status!r}, {self.reason!r}, {self.headers!r}, {self.body!r})"
+
+
+def parse(data: bytes) -> Request | Response:
+    """Read one message; what follows the body that Content-Length announces is not part of it.
+
+    Without Content-Length the body is all that is left, as on UDP (RFC 3261 18.3). Raises ParseError; its
+    ``.request`` is set where the fault can be answered. Afterwards no typed view raises.
+    """
+    try:
+        return _parse(data)
+    except ParseError as fault:
+        fault.request = _read_answerable(data)
+        raise
+
+
+def _parse(data: bytes) -> Request | Response:
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise MessageTooLargeError(f"{len(data)} bytes")
+    if data[:1] == b"\r":
+        data = data.lstrip(b"\r\n")  # RFC 3261 7.5
+    end = data.find(b"\r\n\r\n")
+    if end < 0:
+        raise ParseError("no empty line ends the headers")
+    lines = _split_lines(data[:end])
+    if len(lines) > MAX_HEADERS + 1:
+        raise MessageTooLargeError(f"{len(lines) - 1} headers")
+    start_line = lines.pop(0)
+    headers = Headers(_read_headers(lines))
+    _check_repeated(headers)
+    body = _cut_body(headers, data[end + 4 :])
+    if start_line.startswith("SIP/2.0 "):
+        response = Response(*_read_status_line(start_line), headers, body)
+        _check_views(response)
+        return response
+    request = Request(*_read_request_line(start_line), headers, body)
+    _check_views(request)
+    if request.cseq.method != request.method:
+        raise HeaderError(f"CSeq says {request.cseq.method}, the request is {request.method}")
+    return request
+
+
+def _split_lines(head: bytes) -> list[str]:
+    text = head.decode("utf-8", "surrogateescape")
+    if "\r\n " in text or "\r\n\t" in text:
+        text = _FOLD.sub(" ", text)
+    lines = text.split("\r\n")
+    breaks = len(lines) - 1
+    # A lone CR or LF ends a line for some readers and not for others: a header could hide in a value.
+    if text.count("\n") != breaks or text.count("\r") != breaks:
+        raise ParseError("a CR or LF by itself in the headers")
+    return lines
+
+
+def _read_headers(lines: list[str]) -> list[tuple[str, str]]:
+    items: list[tuple[str, str]] = []
+    for line in lines:
+        name, colon, value = line.partition(":")
+        known = SPELLINGS.get(name)
+        if known is None or not colon:
+            if not colon:
+                raise HeaderError(f"{line[:80]!r} has no colon")
+            known = canonical_name(name)
+        items.append((known, value.strip(SPACE)))
+    return items
+
+
+def _read_request_line(line: str) -> tuple[str, str]:
+    """Method and URI of ``Method SP Request-URI SP SIP-Version``, one space each (RFC 3261 7.1)."""
+    method, _, rest = line.partition(" ")
+    uri, _, version = rest.rpartition(" ")
+    if version != "SIP/2.0":
+        if re.fullmatch(r"SIP/\d{1,9}\.\d{1,9}", version, re.ASCII | re.IGNORECASE) and version.upper() != "SIP/2.0":
+            raise VersionError(version)
+        raise ParseError(f"{line[:80]!r} is no request line")
+    if not is_token(method) or not _URI_CHARS.fullmatch(uri) or ":" not in uri:
+        raise ParseError(f"{line[:80]!r} is no request line")
+    return method, uri
+
+
+def _read_status_line(line: str) -> tuple[int, str]:
+    """Status and reason of ``SIP-Version SP Status-Code SP Reason-Phrase`` (RFC 3261 7.2)."""
+    code, _, reason = line[8:].partition(" ")
+    status = parse_number(code, 699, "status") if len(code) == 3 else 0
+    if status < 100:
+        raise ParseError(f"{line[:80]!r} is no status line")
+    return status, reason
+
+
+def _cut_body(headers: Headers, data: bytes) -> bytes:
+    """The body that Content-Length announces; takes the header away (RFC 3261 18.3, 20.14)."""
+    text = headers.get("Content-Length")
+    if text is None:
+        return data
+    announced = parse_number(text, MAX_MESSAGE_BYTES, "Content-Length")
+    if announced > len(data):
+        raise HeaderError(f"Content-Length: {announced} announced, {len(data)} received")
+    headers.remove("Content-Length")
+    return data[:announced]
+
+
+def _check_repeated(headers: Headers) -> None:
+    for name in headers.repeated() & SINGLE_HEADERS:
+        # The same value twice is harmless; two values are two messages in one.
+        if len(set(headers.get_all(name))) > 1:
+            raise HeaderError(f"{name} is there twice, with different values")
+
+
+def _check_views(message: Message) -> None:
+    """Read every typed view once, so that none can raise later, far from the transaction that could answer.
+
+    Via, From, To, Call-ID and CSeq are mandatory (RFC 3261 8.1.1); Max-Forwards is not, for RFC 2543's sake.
+    """
+    headers = message.headers
+    if not headers.get("Call-ID"):
+        raise HeaderError("Call-ID is missing")
+    _ = message.top_via, message.from_, message.to, message.cseq
+    _ = message.contact, message.max_forwards, message.content_type
+    for name in ("Contact", "Record-Route", "Route"):
+        if name in headers:
+            for value in headers.get_all(name):
+                NameAddress.parse(value)
+    if len(message.headers.get("Via") or ()) and ("Via" in headers.repeated()):
+        _ = message.vias
+
+
+def _read_answerable(data: bytes) -> Request | None:
+    """What a response to a faulty request copies (RFC 3261 8.2.6), or None where no answer is due or possible.
+
+    An ACK is never answered, a response neither; without a Via it is not known to whom.
+    """
+    head = data[:MAX_MESSAGE_BYTES].lstrip(b"\r\n").partition(b"\r\n\r\n")[0]
+    lines = _FOLD.sub(" ", head.decode("utf-8", "surrogateescape")).split("\r\n")
+    method, _, rest = lines[0].partition(" ")
+    uri = rest.strip(SPACE).partition(" ")[0]
+    if method in ("ACK", "") or not is_token(method) or not _URI_CHARS.fullmatch(uri):
+        return None
+    headers = Headers(_read_copied_headers(lines[1 : MAX_HEADERS + 1]))
+    try:
+        _ = headers.require("Via", parse_first_via)
+    except ParseError:
+        return None
+    return Request(method, uri, headers)
+
+
+def _read_copied_headers(lines: list[str]) -> list[tuple[str, str]]:
+    items: list[tuple[str, str]] = []
+    for line in lines:
+        name, _, value = line.partition(":")
+        known = SPELLINGS.get(name.rstrip(SPACE).lower(), "")
+        if known in COPIED_HEADERS and "\r" not in value and "\n" not in value:
+            items.append((known, value.strip(SPACE)))
+    return items

@@ -1,0 +1,136 @@
+"""What requests and responses share: typed views of their headers, and the way out (RFC 3261 7)."""
+
+from b2bua.sip.errors import SerializeError
+from b2bua.sip.grammar import parse_number, split_list
+from b2bua.sip.headers.collection import Headers
+from b2bua.sip.headers.content_type import ContentType
+from b2bua.sip.headers.cseq import CSeq
+from b2bua.sip.headers.name_address import NameAddress
+from b2bua.sip.headers.via import Via
+
+MAX_FORWARDS_LIMIT = 255
+MAX_DELTA_SECONDS = 2**32 - 1
+
+
+class Message:
+    """A message without its start line.
+
+    The typed views are read from ``headers`` when first asked for and follow every edit of it. After ``parse``
+    none of them raises; on a message built by hand a missing or malformed header raises HeaderError.
+    """
+
+    __slots__ = ("body", "headers")
+
+    headers: Headers
+    body: bytes
+
+    @property
+    def call_id(self) -> str:
+        """Call-ID (RFC 3261 20.8)."""
+        return self.headers.require("Call-ID", str)
+
+    @property
+    def cseq(self) -> CSeq:
+        """CSeq (RFC 3261 20.16)."""
+        return self.headers.require("CSeq", CSeq.parse)
+
+    @property
+    def from_(self) -> NameAddress:
+        """From (RFC 3261 20.20)."""
+        return self.headers.require("From", NameAddress.parse)
+
+    @property
+    def to(self) -> NameAddress:
+        """To (RFC 3261 20.39)."""
+        return self.headers.require("To", NameAddress.parse)
+
+    @property
+    def top_via(self) -> Via:
+        """The first Via: for a request who sent it, for a response who asked (RFC 3261 20.42)."""
+        return self.headers.require("Via", parse_first_via)
+
+    @property
+    def vias(self) -> list[Via]:
+        """Every Via, topmost first."""
+        return [Via.parse(value) for value in self.headers.get_all("Via")]
+
+    @property
+    def contacts(self) -> list[NameAddress]:
+        """Every Contact; ``*`` is the URI ``*`` (RFC 3261 20.10)."""
+        return [NameAddress.parse(value) for value in self.headers.get_all("Contact")]
+
+    @property
+    def contact(self) -> NameAddress | None:
+        """The first Contact."""
+        return self.headers.typed("Contact", _parse_first_address)
+
+    @property
+    def record_routes(self) -> list[str]:
+        """Every Record-Route value as written, first one first (RFC 3261 20.30)."""
+        return self.headers.get_all("Record-Route")
+
+    @property
+    def routes(self) -> list[str]:
+        """Every Route value as written, first one first (RFC 3261 20.34)."""
+        return self.headers.get_all("Route")
+
+    @property
+    def max_forwards(self) -> int | None:
+        """Max-Forwards, up to 255; RFC 2543 does not have it (RFC 3261 20.22)."""
+        return self.headers.typed("Max-Forwards", _parse_max_forwards)
+
+    @property
+    def expires(self) -> int | None:
+        """Expires in seconds; what is too large or no number is the largest (RFC 3261 20.19)."""
+        return self.headers.typed("Expires", _parse_expires)
+
+    @property
+    def content_type(self) -> ContentType | None:
+        """Content-Type (RFC 3261 20.15)."""
+        return self.headers.typed("Content-Type", ContentType.parse)
+
+    @property
+    def require(self) -> list[str]:
+        """Option tags that the other side must understand, lower case (RFC 3261 20.32)."""
+        return [tag.lower() for tag in self.headers.get_all("Require")]
+
+    @property
+    def supported(self) -> list[str]:
+        """Option tags that the sender understands, lower case (RFC 3261 20.37)."""
+        return [tag.lower() for tag in self.headers.get_all("Supported")]
+
+    def serialize(self, start_line: str) -> bytes:
+        """The message for the wire, Content-Length set right. Raises SerializeError."""
+        lines = [start_line]
+        lines += [f"{name}: {value}" for name, value in self.headers if name != "Content-Length"]
+        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
+        text = "\r\n".join(lines)
+        # One count each, in C: a line break inside a value would smuggle in a header or a whole message.
+        breaks = len(lines) + 1
+        if text.count("\n") != breaks or text.count("\r") != breaks:
+            raise SerializeError(f"a line break inside a header of {start_line[:80]!r}")
+        return text.encode("utf-8", "surrogateescape") + self.body
+
+
+def parse_first_via(line: str) -> Via:
+    """The topmost Via of a line that may hold several."""
+    return Via.parse(line if "," not in line else _first(line))
+
+
+def _parse_first_address(line: str) -> NameAddress:
+    return NameAddress.parse(line if "," not in line else _first(line))
+
+
+def _first(line: str) -> str:
+    values = split_list(line)
+    return values[0] if values else ""
+
+
+def _parse_max_forwards(text: str) -> int:
+    return parse_number(text, MAX_FORWARDS_LIMIT, "Max-Forwards")
+
+
+def _parse_expires(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 10):
+        return MAX_DELTA_SECONDS
+    return min(int(text), MAX_DELTA_SECONDS)

@@ -14,6 +14,7 @@ from sdp.keying import Crypto, Dtls, parse_fingerprint
 from sdp.section import LINE_ORDER, Section
 
 MAX_PORT_COUNT = 1024
+MAX_FORMATS = 256
 
 
 class Direction(StrEnum):
@@ -40,7 +41,7 @@ class MediaSection(Section):
         super().__init__(lines)
         self.session = session
         match lines[0][2:].split():
-            case [kind, port, protocol, *formats]:
+            case [kind, port, protocol, *formats] if len(formats) <= MAX_FORMATS:
                 number, slash, count = port.partition("/")
                 self.kind = kind
                 self._port = parse_number(number, MAX_PORT)
@@ -57,6 +58,8 @@ class MediaSection(Section):
 
     @port.setter
     def port(self, port: int) -> None:
+        if not 0 <= port <= MAX_PORT:
+            raise ValueError(f"not a port: {port}")
         self._port = port
         self._port_count = 1
         self._write_media_line()

@@ -16,7 +16,7 @@ from sdp.media import Direction, MediaSection
 from sdp.origin import MAX_VERSION
 
 MOVED_ATTRIBUTES = frozenset({"rtcp", "rtcp-mux", "rtcp-mux-only", "source-filter"})
-"""What a section says about its old addresses; a source filter (RFC 4570) would bar the relay's packets."""
+"""What a description says about its old addresses; a source filter (RFC 4570) would bar the relay's packets."""
 
 
 class LocalEndpoint(NamedTuple):
@@ -37,9 +37,9 @@ def relocate(
 ) -> None:
     """Move each media section to its endpoint; None leaves a section's ports as they are.
 
-    With ``session_address`` a session c= line is replaced by it, and so is the address of rejected sections, so that
-    no address of the other side is left. A section that is left alone though it is not rejected (its media passes the
-    relay by) keeps its old address: it gets a c= line of its own where it used to inherit.
+    With ``session_address`` a session c= line is replaced by it, and so is that of a section with port 0, so that no
+    address of the other side is left. A section that is left alone though it has a port (its media passes the relay
+    by) keeps its old address: it gets a c= line of its own where it used to inherit.
     A document gets no session c= line that had none, and no media c= line that repeats the session's.
 
     A hold by the address 0.0.0.0 would be lost with that address, so it is turned into a direction (RFC 6337 5.3).
@@ -54,13 +54,14 @@ def relocate(
     inherited = document.session.value("c")
     if inherited is not None and session_address is not None:
         document.session.set_value("c", str(session_address))
+        document.session.remove_attributes(MOVED_ATTRIBUTES)
     announced = document.session.value("c")
 
     for section, endpoint in zip(document.media, endpoints, strict=True):
         if endpoint is not None:
             _move(section, endpoint, announced)
-        elif section.is_rejected:
-            _hide_rejected(section, session_address)
+        elif section.port == 0:
+            _hide_unused(section, session_address)
         elif inherited is not None and section.value("c") is None and inherited != announced:
             section.set_value("c", inherited)
     # Lines may have been added behind a last line without a line end.
@@ -88,7 +89,7 @@ def _move(section: MediaSection, endpoint: LocalEndpoint, announced: str | None)
             section.add_attribute("rtcp-mux")
 
 
-def _hide_rejected(section: MediaSection, address: Address | None) -> None:
+def _hide_unused(section: MediaSection, address: Address | None) -> None:
     section.remove_attributes(MOVED_ATTRIBUTES)
     if address is not None and section.value("c") is not None:
         section.set_value("c", str(address))

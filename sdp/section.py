@@ -41,13 +41,14 @@ class Section:
         return self.attribute(name) is not None
 
     def set_value(self, kind: str, value: str) -> None:
-        """Replace the first ``kind=`` line, or put a new one where RFC 8866 section 5 wants it."""
+        """Leave exactly one ``kind=`` line: where the first one stood, else where RFC 8866 section 5 wants it."""
         prefix = kind + "="
-        for index, line in enumerate(self.lines):
-            if line.startswith(prefix):
-                self.lines[index] = prefix + value
-                return
-        self.lines.insert(self._place_for(kind), prefix + value)
+        place = next((index for index, line in enumerate(self.lines) if line.startswith(prefix)), None)
+        if place is None:
+            self.lines.insert(self._place_for(kind), prefix + value)
+        else:
+            later = self.lines[place + 1 :]
+            self.lines[place:] = [prefix + value, *(line for line in later if not line.startswith(prefix))]
 
     def remove_values(self, kinds: str) -> None:
         """Remove every line whose type is one of the letters in ``kinds``."""

@@ -1,0 +1,31 @@
+"""The edit for media that goes past the relay: who made the description is hidden, where media goes is kept."""
+
+import re
+from collections.abc import Collection
+
+from sdp.codec_filter import ALL, filter_codecs
+from sdp.document import MAX_BYTES, Document
+from sdp.errors import SdpError
+
+_ORIGIN = re.compile(rb"^o=[^\r\n]* (\d{1,20}) IN IP[46] [^\s]+[ \t]*(?=\r?$)", re.MULTILINE)
+
+
+def hide_origin(body: bytes, session_id: int, codecs: Collection[str] = ()) -> bytes:
+    """``body`` with an o= line of ours and, where ``codecs`` are named, no others.
+
+    The version stays the sender's, so that it rises when he changes something (RFC 3264 8). The address is the one that
+    browsers write, which says nothing; nobody sends there. Raises SdpError.
+    """
+    if len(body) > MAX_BYTES or not body.startswith(b"v=0"):
+        raise SdpError("not a session description, or too large")
+    hidden, replaced = _ORIGIN.subn(rb"o=- %d \1 IN IP4 127.0.0.1" % session_id, body, count=1)
+    if not replaced:
+        raise SdpError("session description without a valid origin")
+    return _only(hidden, codecs) if codecs else hidden
+
+
+def _only(body: bytes, codecs: Collection[str]) -> bytes:
+    document = Document.parse(body)
+    if not any([filter_codecs(section, [ALL], codecs) for section in document.media if section.is_rtp]):
+        raise SdpError("no codec in common")
+    return document.to_bytes()

@@ -54,13 +54,13 @@ STATIC_CODECS = {
 
 
 def parse_codecs(section: Section, formats: list[str]) -> list[Codec]:
-    """The codecs named by the ``formats`` of an RTP m= line, in its order of preference.
+    """The codecs named by the ``formats`` of an RTP m= line, in its order of preference, each once.
 
     Raises SdpError for a payload type outside 0-127 and for a malformed rtpmap of a payload type in use.
     """
     rtpmaps = _by_payload_type(section.attributes("rtpmap"))
     fmtps = _by_payload_type(section.attributes("fmtp"))
-    return [_codec(text, rtpmaps.get(text), fmtps.get(text, "")) for text in formats]
+    return [_codec(text, rtpmaps.get(text), fmtps.get(text, "")) for text in dict.fromkeys(formats)]
 
 
 def _by_payload_type(values: list[str]) -> dict[str, str]:
@@ -75,6 +75,8 @@ def _by_payload_type(values: list[str]) -> dict[str, str]:
 
 def _codec(text: str, rtpmap: str | None, fmtp: str) -> Codec:
     payload_type = parse_number(text, MAX_PAYLOAD_TYPE)
+    if text != str(payload_type):
+        raise SdpError(f"payload type with leading zeros: {text[:40]!r}")
     if rtpmap is None:
         static = STATIC_CODECS.get(payload_type)
         return static._replace(fmtp=fmtp) if static else Codec(payload_type, "", 0, fmtp=fmtp)

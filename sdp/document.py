@@ -10,9 +10,10 @@ from sdp.media import MediaSection
 from sdp.origin import Origin
 from sdp.section import Section
 
-__all__ = ["MAX_BYTES", "MAX_MEDIA_SECTIONS", "Document", "MediaSection", "Origin", "SdpError", "Section"]
+__all__ = ["MAX_BYTES", "MAX_LINES", "MAX_MEDIA_SECTIONS", "Document", "MediaSection", "Origin", "SdpError", "Section"]
 
 MAX_BYTES = 65536
+MAX_LINES = 4096
 MAX_MEDIA_SECTIONS = 64
 
 
@@ -34,6 +35,8 @@ class Document:
             raise SdpError(f"session description larger than {MAX_BYTES} bytes")
         line_end = "\r\n" if data.count(b"\r\n") == data.count(b"\n") else "\n"
         lines = data.decode("utf-8", "surrogateescape").split(line_end)
+        if len(lines) > MAX_LINES:
+            raise SdpError(f"session description of more than {MAX_LINES} lines")
         is_terminated = not lines[-1]
         if is_terminated:
             lines.pop()

@@ -49,7 +49,11 @@ def test_refuses_malformed_rtpmaps(rtpmap: str) -> None:
         parse_codecs(Section([f"a=rtpmap:96 {rtpmap}"]), ["96"])
 
 
-@pytest.mark.parametrize("payload_type", ["128", "*", "-1", "t38"])
+@pytest.mark.parametrize("payload_type", ["128", "*", "-1", "t38", "08"])
 def test_refuses_what_is_no_payload_type(payload_type: str) -> None:
     with pytest.raises(SdpError):
         parse_codecs(Section([]), [payload_type])
+
+
+def test_a_payload_type_listed_twice_is_one_codec() -> None:
+    assert parse_codecs(Section([]), ["0", "8", "0"]) == [Codec(0, "PCMU", 8000), Codec(8, "PCMA", 8000)]

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdp.address import Address
-from sdp.document import MAX_BYTES, MAX_MEDIA_SECTIONS, Document, Origin, SdpError
+from sdp.document import MAX_BYTES, MAX_LINES, MAX_MEDIA_SECTIONS, Document, Origin, SdpError
 
 HEAD = b"v=0\r\no=- 1 2 IN IP4 10.0.0.1\r\ns=-\r\n"
 
@@ -87,6 +87,11 @@ def test_refuses_what_is_too_large() -> None:
     assert Document.parse(HEAD + filler)
     with pytest.raises(SdpError):
         Document.parse(HEAD + filler + b"x")
+
+
+def test_refuses_too_many_lines() -> None:
+    with pytest.raises(SdpError):
+        Document.parse(HEAD + b"\n" * MAX_LINES)
 
 
 def test_refuses_too_many_sections() -> None:

@@ -25,6 +25,11 @@ class SipError(Exception):
     status: ClassVar[int] = 500
     reason: ClassVar[str] = "Server Internal Error"
 
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """What the answer carries beside its status: Retry-After, Allow, a challenge."""
+        return []
+
 
 class ParseError(SipError):
     """Bytes that are no SIP message.
@@ -64,7 +69,14 @@ class MessageTooLargeError(ParseError):
 
 
 class FramingError(ParseError):
-    """A stream in which the end of a message cannot be known (RFC 3261 18.3): the connection is lost."""
+    """A stream in which the end of a message cannot be known (RFC 3261 18.3): the connection is lost.
+
+    ``messages`` are those that were complete before the fault, and are still to be handled.
+    """
+
+    def __init__(self, detail: str, request: "Request | None", messages: list[bytes]) -> None:
+        super().__init__(detail, request)
+        self.messages = messages
 
 
 class UnsupportedSchemeError(SipError):

@@ -7,7 +7,8 @@ from b2bua.sip.grammar import SPACE, is_token, parse_number
 from b2bua.sip.headers.collection import Headers
 from b2bua.sip.headers.name_address import NameAddress
 from b2bua.sip.headers.names import SINGLE_HEADERS, SPELLINGS, canonical_name
-from b2bua.sip.typed_views import Message, parse_first_via
+from b2bua.sip.headers.via import Via
+from b2bua.sip.typed_views import Message
 
 __all__ = ["Headers", "Message", "Request", "Response", "parse"]
 
@@ -18,7 +19,10 @@ COPIED_HEADERS = frozenset(("Via", "From", "To", "Call-ID", "CSeq", "Timestamp")
 """What a response repeats of its request (RFC 3261 8.2.6)."""
 
 _FOLD = re.compile(r"\r\n[ \t]++")
-_URI_CHARS = re.compile(r'[^\x00-\x20\x7f<>"]++')
+_LINE_BREAK = re.compile(r"[\r\n]")
+_VERSION = re.compile(r"SIP/\d++\.\d++", re.ASCII)
+_REQUEST_URI = re.compile(r'[A-Za-z][A-Za-z0-9+.\-]*+:[^\x00-\x20\x7f<>"]++')
+_STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6]\d\d)(?: (.*))?", re.ASCII)
 
 
 class Request(Message):
@@ -86,7 +90,7 @@ def parse(data: bytes) -> Request | Response:
     try:
         return _parse(data)
     except ParseError as fault:
-        fault.request = _read_answerable(data)
+        fault.request = read_answerable(data)
         raise
 
 
@@ -102,17 +106,18 @@ def _parse(data: bytes) -> Request | Response:
     if len(lines) > MAX_HEADERS + 1:
         raise MessageTooLargeError(f"{len(lines) - 1} headers")
     start_line = lines.pop(0)
-    headers = Headers(_read_headers(lines))
-    _check_repeated(headers)
-    body = _cut_body(headers, data[end + 4 :])
     if start_line.startswith("SIP/2.0 "):
-        response = Response(*_read_status_line(start_line), headers, body)
+        status, reason = _read_status_line(start_line)
+        headers = _read_headers(lines)
+        response = Response(status, reason, headers, _cut_body(headers, data[end + 4 :]))
         _check_views(response)
         return response
-    request = Request(*_read_request_line(start_line), headers, body)
+    method, uri = _read_request_line(start_line)
+    headers = _read_headers(lines)
+    request = Request(method, uri, headers, _cut_body(headers, data[end + 4 :]))
     _check_views(request)
-    if request.cseq.method != request.method:
-        raise HeaderError(f"CSeq says {request.cseq.method}, the request is {request.method}")
+    if request.cseq.method != method:
+        raise HeaderError(f"CSeq says {request.cseq.method}, the request is {method}")
     return request
 
 
@@ -128,7 +133,29 @@ def _split_lines(head: bytes) -> list[str]:
     return lines
 
 
-def _read_headers(lines: list[str]) -> list[tuple[str, str]]:
+def _read_request_line(line: str) -> tuple[str, str]:
+    """Method and URI of ``Method SP Request-URI SP SIP-Version``, one space each (RFC 3261 7.1)."""
+    method, _, rest = line.partition(" ")
+    uri, _, version = rest.rpartition(" ")
+    if version != "SIP/2.0" and _VERSION.fullmatch(version):
+        raise VersionError(version)
+    if version != "SIP/2.0" or not is_token(method) or not _REQUEST_URI.fullmatch(uri):
+        raise ParseError(f"{line[:80]!r} is no request line")
+    # The user part may hold a question mark; behind it one begins headers, which have no place here (19.1.1).
+    if "?" in uri and "?" in uri[uri.rfind("@") + 1 :]:
+        raise ParseError("the Request-URI has headers")
+    return method, uri
+
+
+def _read_status_line(line: str) -> tuple[int, str]:
+    """Status and reason of ``SIP-Version SP Status-Code SP Reason-Phrase`` (RFC 3261 7.2)."""
+    match = _STATUS_LINE.fullmatch(line)
+    if match is None:
+        raise ParseError(f"{line[:80]!r} is no status line")
+    return int(match[1]), match[2] or ""
+
+
+def _read_headers(lines: list[str]) -> Headers:
     items: list[tuple[str, str]] = []
     for line in lines:
         name, colon, value = line.partition(":")
@@ -138,29 +165,12 @@ def _read_headers(lines: list[str]) -> list[tuple[str, str]]:
                 raise HeaderError(f"{line[:80]!r} has no colon")
             known = canonical_name(name)
         items.append((known, value.strip(SPACE)))
-    return items
-
-
-def _read_request_line(line: str) -> tuple[str, str]:
-    """Method and URI of ``Method SP Request-URI SP SIP-Version``, one space each (RFC 3261 7.1)."""
-    method, _, rest = line.partition(" ")
-    uri, _, version = rest.rpartition(" ")
-    if version != "SIP/2.0":
-        if re.fullmatch(r"SIP/\d{1,9}\.\d{1,9}", version, re.ASCII | re.IGNORECASE) and version.upper() != "SIP/2.0":
-            raise VersionError(version)
-        raise ParseError(f"{line[:80]!r} is no request line")
-    if not is_token(method) or not _URI_CHARS.fullmatch(uri) or ":" not in uri:
-        raise ParseError(f"{line[:80]!r} is no request line")
-    return method, uri
-
-
-def _read_status_line(line: str) -> tuple[int, str]:
-    """Status and reason of ``SIP-Version SP Status-Code SP Reason-Phrase`` (RFC 3261 7.2)."""
-    code, _, reason = line[8:].partition(" ")
-    status = parse_number(code, 699, "status") if len(code) == 3 else 0
-    if status < 100:
-        raise ParseError(f"{line[:80]!r} is no status line")
-    return status, reason
+    headers = Headers(items)
+    for name in headers.repeated() & SINGLE_HEADERS:
+        # The same value twice is harmless; two values are two messages in one.
+        if len(set(headers.get_all(name))) > 1:
+            raise HeaderError(f"{name} is there twice, with different values")
+    return headers
 
 
 def _cut_body(headers: Headers, data: bytes) -> bytes:
@@ -175,32 +185,20 @@ def _cut_body(headers: Headers, data: bytes) -> bytes:
     return data[:announced]
 
 
-def _check_repeated(headers: Headers) -> None:
-    for name in headers.repeated() & SINGLE_HEADERS:
-        # The same value twice is harmless; two values are two messages in one.
-        if len(set(headers.get_all(name))) > 1:
-            raise HeaderError(f"{name} is there twice, with different values")
-
-
 def _check_views(message: Message) -> None:
-    """Read every typed view once, so that none can raise later, far from the transaction that could answer.
+    """Read every typed view once, so that none raises later, far from the transaction that could answer.
 
     Via, From, To, Call-ID and CSeq are mandatory (RFC 3261 8.1.1); Max-Forwards is not, for RFC 2543's sake.
     """
-    headers = message.headers
-    if not headers.get("Call-ID"):
-        raise HeaderError("Call-ID is missing")
-    _ = message.top_via, message.from_, message.to, message.cseq
-    _ = message.contact, message.max_forwards, message.content_type
-    for name in ("Contact", "Record-Route", "Route"):
-        if name in headers:
-            for value in headers.get_all(name):
-                NameAddress.parse(value)
-    if len(message.headers.get("Via") or ()) and ("Via" in headers.repeated()):
-        _ = message.vias
+    _ = message.top_via, message.from_, message.to, message.call_id, message.cseq
+    _ = message.contacts, message.max_forwards, message.content_type
+    for value in message.record_routes:
+        NameAddress.parse(value)
+    for value in message.routes:
+        NameAddress.parse(value)
 
 
-def _read_answerable(data: bytes) -> Request | None:
+def read_answerable(data: bytes) -> Request | None:
     """What a response to a faulty request copies (RFC 3261 8.2.6), or None where no answer is due or possible.
 
     An ACK is never answered, a response neither; without a Via it is not known to whom.
@@ -209,13 +207,14 @@ def _read_answerable(data: bytes) -> Request | None:
     lines = _FOLD.sub(" ", head.decode("utf-8", "surrogateescape")).split("\r\n")
     method, _, rest = lines[0].partition(" ")
     uri = rest.strip(SPACE).partition(" ")[0]
-    if method in ("ACK", "") or not is_token(method) or not _URI_CHARS.fullmatch(uri):
+    if method == "ACK" or not is_token(method) or not uri or _LINE_BREAK.search(uri):
         return None
     headers = Headers(_read_copied_headers(lines[1 : MAX_HEADERS + 1]))
-    try:
-        _ = headers.require("Via", parse_first_via)
-    except ParseError:
+    vias = headers.get_all("Via")
+    if not vias or not _is_via(vias[0]):
         return None
+    # Lower Vias that nobody can read are left out: no proxy on the way back would find itself in them.
+    headers.set("Via", ", ".join(via for via in vias if _is_via(via)))
     return Request(method, uri, headers)
 
 
@@ -224,6 +223,14 @@ def _read_copied_headers(lines: list[str]) -> list[tuple[str, str]]:
     for line in lines:
         name, _, value = line.partition(":")
         known = SPELLINGS.get(name.rstrip(SPACE).lower(), "")
-        if known in COPIED_HEADERS and "\r" not in value and "\n" not in value:
+        if known in COPIED_HEADERS and not _LINE_BREAK.search(value):
             items.append((known, value.strip(SPACE)))
     return items
+
+
+def _is_via(text: str) -> bool:
+    try:
+        Via.parse(text)
+    except ParseError:
+        return False
+    return True

@@ -1,12 +1,16 @@
 """What requests and responses share: typed views of their headers, and the way out (RFC 3261 7)."""
 
-from b2bua.sip.errors import SerializeError
-from b2bua.sip.grammar import parse_number, split_list
+from typing import TypeVar
+
+from b2bua.sip.errors import HeaderError, SerializeError
+from b2bua.sip.grammar import parse_number
 from b2bua.sip.headers.collection import Headers
 from b2bua.sip.headers.content_type import ContentType
 from b2bua.sip.headers.cseq import CSeq
 from b2bua.sip.headers.name_address import NameAddress
 from b2bua.sip.headers.via import Via
+
+T = TypeVar("T")
 
 MAX_FORWARDS_LIMIT = 255
 MAX_DELTA_SECONDS = 2**32 - 1
@@ -27,42 +31,44 @@ class Message:
     @property
     def call_id(self) -> str:
         """Call-ID (RFC 3261 20.8)."""
-        return self.headers.require("Call-ID", str)
+        return _mandatory("Call-ID", self.headers.get("Call-ID"))
 
     @property
     def cseq(self) -> CSeq:
         """CSeq (RFC 3261 20.16)."""
-        return self.headers.require("CSeq", CSeq.parse)
+        return _mandatory("CSeq", self.headers.typed("CSeq", CSeq.parse))
 
     @property
     def from_(self) -> NameAddress:
         """From (RFC 3261 20.20)."""
-        return self.headers.require("From", NameAddress.parse)
+        return _mandatory("From", self.headers.typed("From", NameAddress.parse))
 
     @property
     def to(self) -> NameAddress:
         """To (RFC 3261 20.39)."""
-        return self.headers.require("To", NameAddress.parse)
+        return _mandatory("To", self.headers.typed("To", NameAddress.parse))
 
     @property
     def top_via(self) -> Via:
         """The first Via: for a request who sent it, for a response who asked (RFC 3261 20.42)."""
-        return self.headers.require("Via", parse_first_via)
+        vias = self.vias
+        return _mandatory("Via", vias[0] if vias else None)
 
     @property
     def vias(self) -> list[Via]:
         """Every Via, topmost first."""
-        return [Via.parse(value) for value in self.headers.get_all("Via")]
+        return self.headers.typed_all("Via", Via.parse)
 
     @property
     def contacts(self) -> list[NameAddress]:
         """Every Contact; ``*`` is the URI ``*`` (RFC 3261 20.10)."""
-        return [NameAddress.parse(value) for value in self.headers.get_all("Contact")]
+        return self.headers.typed_all("Contact", NameAddress.parse)
 
     @property
     def contact(self) -> NameAddress | None:
         """The first Contact."""
-        return self.headers.typed("Contact", _parse_first_address)
+        contacts = self.contacts
+        return contacts[0] if contacts else None
 
     @property
     def record_routes(self) -> list[str]:
@@ -112,18 +118,10 @@ class Message:
         return text.encode("utf-8", "surrogateescape") + self.body
 
 
-def parse_first_via(line: str) -> Via:
-    """The topmost Via of a line that may hold several."""
-    return Via.parse(line if "," not in line else _first(line))
-
-
-def _parse_first_address(line: str) -> NameAddress:
-    return NameAddress.parse(line if "," not in line else _first(line))
-
-
-def _first(line: str) -> str:
-    values = split_list(line)
-    return values[0] if values else ""
+def _mandatory(name: str, value: T | None) -> T:
+    if not value:
+        raise HeaderError(f"{name} is missing")
+    return value
 
 
 def _parse_max_forwards(text: str) -> int:

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from b2bua.sip.errors import HeaderError
 from b2bua.sip.grammar import split_list
 from b2bua.sip.headers.names import LIST_HEADERS, SPELLINGS, canonical_name
 
@@ -30,18 +29,22 @@ class Headers:
 
     def get(self, name: str) -> str | None:
         """The first line's value of that name, not split."""
-        first = self._index()
-        value = first.get(name)
-        return value if value is not None else first.get(self._spelt(name))
+        value = self._index().get(name)
+        return value if value is not None else self._index().get(self._spelt(name))
 
     def get_all(self, name: str) -> list[str]:
         """Every value of that name: every line, and for list headers every value of a line (RFC 3261 7.3.1)."""
         name = self._spelt(name)
-        first = self._index().get(name)
+        index = self._index()
+        first = index.get(name)
         if first is None:
             return []
-        lines = [value for known, value in self._items if known == name]
-        return [value for line in lines for value in split_list(line)] if name in LIST_HEADERS else lines
+        lines = [first]
+        if len(index) != len(self._items):
+            lines = [value for known, value in self._items if known == name]
+        if name not in LIST_HEADERS:
+            return lines
+        return split_list(first) if len(lines) == 1 else [value for line in lines for value in split_list(line)]
 
     def add(self, name: str, value: str) -> None:
         """Append a line."""
@@ -107,19 +110,18 @@ class Headers:
         if known is None:
             text = self._index().get(name)
             if text is not None:
-                known = parse(text)
-                self._typed[name] = known
+                self._typed[name] = known = parse(text)
         return known
 
-    def require(self, name: str, parse: Callable[[str], T]) -> T:
-        """As ``typed``, but raises HeaderError where there is no such header."""
-        value = self.typed(name, parse)
-        if value is None:
-            raise HeaderError(f"{name} is missing")
-        return value
+    def typed_all(self, name: str, parse: Callable[[str], T]) -> list[T]:
+        """Every value of that name through ``parse``, remembered likewise: the list is not the caller's to change."""
+        known: list[T] | None = self._typed.get(name)  # type: ignore[assignment]  # as above
+        if known is None:
+            self._typed[name] = known = [parse(value) for value in self.get_all(name)]
+        return known
 
     def __contains__(self, name: str) -> bool:
-        return name in self._index() or self._spelt(name) in self._index()
+        return self.get(name) is not None
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self._items)

@@ -67,12 +67,27 @@ class TransactionLayer:
         try:
             message = parse(data)
         except ParseError as error:
-            self._refuse_malformed(error, source)
+            self.refuse(error, source)
             return
         if isinstance(message, Response):
             self._receive_response(message, source)
         else:
             self._receive_request(message, source)
+
+    def refuse(self, error: ParseError, source: Hop) -> None:
+        """Something that is no SIP message: answer it, statelessly, if it is known whom and what."""
+        request = error.request
+        if request is None or request.method == "ACK":
+            self._stats.malformed_dropped += 1
+            return
+        try:
+            hop = response_hop(request.top_via, source)
+            mark_source(request, source)
+            self._answer_statelessly(request, hop, error.status)
+        except SipError:
+            self._stats.malformed_dropped += 1
+            return
+        self._stats.malformed_answered += 1
 
     def send_request(self, request: Request, hop: Hop, context: object, branch: str | None = None) -> ClientTransaction:
         """Put our Via on top of ``request``, with ``branch`` behind the magic cookie, and send it reliably.
@@ -204,20 +219,6 @@ class TransactionLayer:
         """Whether there is no room for one more; what belongs to a call under way gets twice the room."""
         limit = self._settings.max_live
         return self._servers.live >= (limit if initial else 2 * limit)
-
-    def _refuse_malformed(self, error: ParseError, source: Hop) -> None:
-        request = error.request
-        if request is None or request.method == "ACK":
-            self._stats.malformed_dropped += 1
-            return
-        try:
-            hop = response_hop(request.top_via, source)
-            mark_source(request, source)
-            self._answer_statelessly(request, hop, error.status)
-        except SipError:
-            self._stats.malformed_dropped += 1
-            return
-        self._stats.malformed_answered += 1
 
     def _answer_statelessly(
         self, request: Request, hop: Hop, status: int, headers: Sequence[tuple[str, str]] = ()

@@ -1,7 +1,8 @@
 import pytest
-from b2bua.sip.timers import TICKS_PER_SECOND, TimerWheel
 from hypothesis import given
 from hypothesis import strategies as st
+
+from b2bua.sip.timers import TICKS_PER_SECOND, TimerWheel
 
 TICK = 1 / TICKS_PER_SECOND
 

@@ -98,11 +98,16 @@ class Registrar:
 
 @dataclass(frozen=True, slots=True)
 class Timers:
-    """Seconds. T1, T2 and T4 of RFC 3261 17.1.1.1; how long B may ring; how long a relay may think."""
+    """Seconds. T1, T2 and T4 of RFC 3261 17.1.1.1, and our own patience.
+
+    ``first_response`` is how long a target may say nothing at all before the next one is tried, ``ring`` how long B
+    may ring, ``relay`` how long the relay may think.
+    """
 
     t1: float = 0.5
     t2: float = 4.0
     t4: float = 5.0
+    first_response: float = 5.0
     ring: float = 180.0
     relay: float = 2.0
 

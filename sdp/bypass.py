@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 from sdp.codec_filter import ALL, filter_codecs
 from sdp.document import MAX_BYTES, Document
-from sdp.errors import SdpError
+from sdp.errors import NoCodecError, SdpError
 
 _ORIGIN = re.compile(rb"^o=[^\r\n]* (\d{1,20}) IN IP[46] [^\s]+[ \t]*(?=\r?$)", re.MULTILINE)
 
@@ -14,7 +14,7 @@ def hide_origin(body: bytes, session_id: int, codecs: Collection[str] = ()) -> b
     """``body`` with an o= line of ours and, where ``codecs`` are named, no others.
 
     The version stays the sender's, so that it rises when he changes something (RFC 3264 8). The address is the one that
-    browsers write, which says nothing; nobody sends there. Raises SdpError.
+    browsers write, which says nothing; nobody sends there. Raises SdpError, or NoCodecError when no codec is left.
     """
     if len(body) > MAX_BYTES or not body.startswith(b"v=0"):
         raise SdpError("not a session description, or too large")
@@ -26,6 +26,8 @@ def hide_origin(body: bytes, session_id: int, codecs: Collection[str] = ()) -> b
 
 def _only(body: bytes, codecs: Collection[str]) -> bytes:
     document = Document.parse(body)
-    if not any([filter_codecs(section, [ALL], codecs) for section in document.media if section.is_rtp]):
-        raise SdpError("no codec in common")
+    # Every section is filtered, so the list is made before anything is asked of it.
+    left = [filter_codecs(section, [ALL], codecs) for section in document.media if section.is_rtp]
+    if not any(left):
+        raise NoCodecError("none of the codecs that are allowed is offered")
     return document.to_bytes()

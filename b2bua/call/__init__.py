@@ -1,0 +1,1 @@
+"""The call logic: two legs as one call. Pure."""

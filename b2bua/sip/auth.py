@@ -45,7 +45,12 @@ class AuthenticationRequiredError(AuthError):
 
     def __init__(self, detail: str, headers: list[tuple[str, str]]) -> None:
         super().__init__(detail)
-        self.headers = headers
+        self._challenges = headers
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """The challenges."""
+        return self._challenges
 
 
 class ProxyAuthenticationRequiredError(AuthenticationRequiredError):

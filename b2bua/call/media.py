@@ -1,0 +1,128 @@
+"""What a call asks of the relay: ng commands, and what their replies mean.
+
+A call that goes past the relay (both trunks say ``media: bypass``) has its SDP edited here instead: only the
+origin is replaced and the codecs are filtered, the addresses are the parties' own.
+"""
+
+from collections.abc import Callable, Sequence
+
+from b2bua.call.call import Call, Leg
+from b2bua.call.core import Core, RelayReply
+from b2bua.sip.errors import SipError
+from sdp.bypass import hide_origin
+from sdp.errors import SdpError
+
+RETRY_AFTER_S = 5
+
+
+class RelayUnavailable(SipError):
+    """The relay does not answer, or has no port left: the caller may try again."""
+
+    status = 503
+    reason = "Service Unavailable"
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """When to try again."""
+        return [("Retry-After", str(RETRY_AFTER_S))]
+
+
+class NotAcceptableHere(SipError):
+    """The relay cannot do what the SDP asks for (RFC 3261 21.4.26)."""
+
+    status = 488
+    reason = "Not Acceptable Here"
+
+
+class BadDescription(SipError):
+    """The body is no SDP."""
+
+    status = 400
+    reason = "Bad Session Description"
+
+
+Described = Callable[[bytes | SipError], None]
+"""Called with the SDP for the other side, or with why there is none."""
+
+
+class MediaControl:
+    """Turns one side's SDP into what the other side is shown."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def offer(self, sender: Leg, receiver: str, body: bytes, codecs: Sequence[str], then: Described) -> None:
+        """``sender`` offers ``body``; ``receiver`` is the tag of the leg that will answer, if it is known.
+
+        ``codecs`` are the only ones that may be offered on; none means all.
+        """
+        command = _command("offer", sender.call, sender.id, receiver, body)
+        if codecs:
+            command["codec"] = {"strip": ["all"], "except": [*codecs, "telephone-event"]}
+        self._describe(sender, body, command, codecs, then)
+
+    def answer(self, sender: Leg, offerer: str, body: bytes, then: Described) -> None:
+        """``sender`` answers the offer of the leg ``offerer`` with ``body``."""
+        self._describe(sender, body, _command("answer", sender.call, offerer, sender.id, body), (), then)
+
+    def delete(self, call: Call) -> None:
+        """Give the call's ports back. Nobody waits for that."""
+        if call.relayed:
+            self._core.tell_relay(
+                call, {"command": "delete", "call-id": call.id, "from-tag": call.a.id, "delete-delay": 0}
+            )
+
+    def _describe(
+        self, sender: Leg, body: bytes, command: dict[str, object], codecs: Sequence[str], then: Described
+    ) -> None:
+        sender.remote_sdp = body
+        call = sender.call
+        if not call.relayed:
+            then(_past_us(call, sender, body, codecs))
+            return
+
+        def replied(reply: RelayReply | None) -> None:
+            outcome = _outcome(reply)
+            self._core.note_relay(call, "in", "ok" if isinstance(outcome, bytes) else str(outcome))
+            then(outcome)
+
+        self._core.ask_relay(call, command, replied)
+
+
+def _command(name: str, call: Call, from_tag: str, to_tag: str, body: bytes) -> dict[str, object]:
+    command: dict[str, object] = {
+        "command": name,
+        "call-id": call.id,
+        "from-tag": from_tag,
+        "sdp": body,
+        "replace": ["origin", "session-connection"],
+        "ICE": "remove",
+    }
+    if to_tag:
+        command["to-tag"] = to_tag
+    return command
+
+
+def _outcome(reply: RelayReply | None) -> bytes | SipError:
+    if reply is None:
+        return RelayUnavailable("the relay does not answer")
+    if reply.get("result") == b"ok":
+        sdp = reply.get("sdp")
+        return sdp if isinstance(sdp, bytes) else RelayUnavailable("the relay's answer has no SDP")
+    why = reply.get("error-reason", b"")
+    text = why.decode("utf-8", "replace") if isinstance(why, bytes) else "the relay refuses"
+    if "port" in text or "load" in text:
+        return RelayUnavailable(text)
+    return NotAcceptableHere(text)
+
+
+def _past_us(call: Call, sender: Leg, body: bytes, codecs: Sequence[str]) -> bytes | SipError:
+    try:
+        return hide_origin(body, session_id=_session_number(call, sender), codecs=codecs)
+    except SdpError as error:
+        return BadDescription(str(error)) if error.status == 400 else NotAcceptableHere(str(error))
+
+
+def _session_number(call: Call, sender: Leg) -> int:
+    """The session id that one side sees in o= for as long as the call lives (RFC 8866 5.2)."""
+    return int.from_bytes(f"{call.id}{sender.name}".encode()[-7:], "big")

@@ -1,7 +1,6 @@
-"""ng messages: the envelope, typed requests, replies. Pure.
+"""ng messages: the envelope and the shape of a reply; ``media_relay.ng.requests`` has the requests. Pure.
 
-A datagram is ``cookie SP dictionary``. Names come with spaces, hyphens or underscores and in any case; an unknown key
-or flag is ignored, as rtpengine does, and a known one with an impossible value is an error.
+A datagram is ``cookie SP dictionary``; the reply repeats the cookie.
 """
 
 from collections.abc import Mapping

@@ -7,9 +7,8 @@ from b2bua.sip.message import Request
 DEFAULT_PORT = 5060
 
 
-def mark_source(request: Request, source: Hop) -> None:
+def mark_source(request: Request, via: Via, source: Hop) -> None:
     """Write ``received`` and ``rport`` into the top Via, as far as they are needed (RFC 3261 18.2.1, RFC 3581 4)."""
-    via = request.top_via
     params = via.params
     if source.host != via.host or "rport" in params or "received" in params:
         request.headers.set_first("Via", str(via.with_source(source.host, source.port)))

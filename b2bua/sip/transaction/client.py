@@ -37,11 +37,11 @@ class ClientTransaction:
         "state",
     )
 
-    def __init__(self, machinery: Machinery, request: Request, hop: Hop, context: object) -> None:
-        """Send ``request``, which carries its Via already."""
+    def __init__(self, machinery: Machinery, request: Request, branch: str, hop: Hop, context: object) -> None:
+        """Send ``request``, which carries its Via with ``branch`` already. Raises SerializeError."""
         settings = machinery.settings
         self._machinery = machinery
-        self._key = client_key(request)
+        self._key = client_key(branch, request.method)
         self._request: Request | None = request
         self._data = request.to_bytes()
         self._pause = settings.first_pause(hop)
@@ -157,7 +157,7 @@ class ClientTransaction:
         self._cancel_headers = ()
         # RFC 3261 9.1: without a final response 64*T1 after the CANCEL, the INVITE counts as cancelled.
         self._wait(self._machinery.settings.timeout)
-        ClientTransaction(self._machinery, cancel, self.hop, None)
+        ClientTransaction(self._machinery, cancel, self.branch, self.hop, None)
 
     def _wait(self, seconds: float) -> None:
         wheel = self._machinery.wheel

@@ -5,7 +5,7 @@ from zlib import crc32
 
 from b2bua.sip.errors import ParseError, SipError
 from b2bua.sip.grammar import format_host
-from b2bua.sip.headers.via import MAGIC_COOKIE
+from b2bua.sip.headers.via import MAGIC_COOKIE, Via
 from b2bua.sip.hop import Hop
 from b2bua.sip.message import Request, Response, parse
 from b2bua.sip.responses import response_to
@@ -81,8 +81,9 @@ class TransactionLayer:
             self._stats.malformed_dropped += 1
             return
         try:
-            hop = response_hop(request.top_via, source)
-            mark_source(request, source)
+            via = request.top_via
+            hop = response_hop(via, source)
+            mark_source(request, via, source)
             self._answer_statelessly(request, hop, error.status)
         except SipError:
             self._stats.malformed_dropped += 1
@@ -94,8 +95,8 @@ class TransactionLayer:
 
         A given branch must be new. Raises SerializeError.
         """
-        self._add_via(request, hop, branch)
-        return ClientTransaction(self._machinery, request, hop, context)
+        full_branch = self._add_via(request, hop, branch)
+        return ClientTransaction(self._machinery, request, full_branch, hop, context)
 
     def send_ack(self, request: Request, hop: Hop, branch: str | None = None) -> bytes:
         """Send the ACK to a 2xx with our Via on top (RFC 3261 13.2.2.4).
@@ -134,7 +135,7 @@ class TransactionLayer:
         except ParseError:
             return
         if isinstance(message, Request):
-            client = self._clients.get_live(client_key(message))
+            client = self._clients.get_live(client_key(message.top_via.branch, message.cseq.method))
             if client is not None:
                 client.fail()
         elif hop.flow:
@@ -142,14 +143,14 @@ class TransactionLayer:
             if server is not None:
                 server.fall_back(fallback_hop(message.top_via, hop))
 
-    def _add_via(self, request: Request, hop: Hop, branch: str | None) -> None:
+    def _add_via(self, request: Request, hop: Hop, branch: str | None) -> str:
         host, port = self._via_for(hop)
-        branch = branch or self._new_branch()
-        via = f"SIP/2.0/{hop.transport} {format_host(host, port)};rport;branch={MAGIC_COOKIE}{branch}"
-        request.headers.insert("Via", via)
+        branch = MAGIC_COOKIE + (branch or self._new_branch())
+        request.headers.insert("Via", f"SIP/2.0/{hop.transport} {format_host(host, port)};rport;branch={branch}")
+        return branch
 
     def _receive_response(self, response: Response, source: Hop) -> None:
-        entry = self._clients.entries.get(client_key(response))
+        entry = self._clients.entries.get(client_key(response.top_via.branch, response.cseq.method))
         if entry is None:
             self._stats.stray_responses += 1
             self._user.on_stray_response(response, source)
@@ -163,18 +164,19 @@ class TransactionLayer:
             entry.receive(response)
 
     def _receive_request(self, request: Request, source: Hop) -> None:
-        key = server_key(request)
+        via = request.top_via
+        key = server_key(request, via)
         entry = self._servers.entries.get(key)
         if entry is not None:
-            self._receive_known(entry, request, source)
+            self._receive_known(entry, request, via, source)
             return
         self._stats.requests += 1
         if request.method == "ACK":
             self._user.on_ack(request, source)
         else:
-            self._receive_new(key, request, source)
+            self._receive_new(key, request, via, source)
 
-    def _receive_known(self, entry: ServerTransaction | bytes, request: Request, source: Hop) -> None:
+    def _receive_known(self, entry: ServerTransaction | bytes, request: Request, via: Via, source: Hop) -> None:
         if request.method == "ACK":
             if not isinstance(entry, bytes) and not entry.receive_ack():
                 self._user.on_ack(request, source)
@@ -183,12 +185,12 @@ class TransactionLayer:
         if not isinstance(entry, bytes):
             entry.repeat()
         elif entry:
-            self._send(entry, response_hop(request.top_via, source))
+            self._send(entry, response_hop(via, source))
 
-    def _receive_new(self, key: Key, request: Request, source: Hop) -> None:
-        hop = response_hop(request.top_via, source)
-        invite_key = cancelled_key(request) if request.method == "CANCEL" else None
-        mark_source(request, source)
+    def _receive_new(self, key: Key, request: Request, via: Via, source: Hop) -> None:
+        hop = response_hop(via, source)
+        invite_key = cancelled_key(request, via) if request.method == "CANCEL" else None
+        mark_source(request, via, source)
         initial = invite_key is None and not request.to.tag
         if self._is_overloaded(initial):
             self._stats.overload_rejected += 1

@@ -8,15 +8,18 @@ from b2bua.sip.message import Request, Response
 from b2bua.sip.transaction.table import Key
 
 
-def server_key(request: Request) -> Key:
-    """The key of the server transaction that ``request`` opens or belongs to; an ACK has that of its INVITE."""
+def server_key(request: Request, via: Via) -> Key:
+    """The key of the server transaction that ``request`` opens or belongs to; an ACK has that of its INVITE.
+
+    ``via`` is the top one as it came in.
+    """
     method = request.method
-    return _server_key(request, "INVITE" if method == "ACK" else method)
+    return _server_key(request, via, "INVITE" if method == "ACK" else method)
 
 
-def cancelled_key(cancel: Request) -> Key:
+def cancelled_key(cancel: Request, via: Via) -> Key:
     """The key of the INVITE transaction that a CANCEL means (RFC 3261 9.2)."""
-    return _server_key(cancel, "INVITE")
+    return _server_key(cancel, via, "INVITE")
 
 
 def answered_key(response: Response) -> Key:
@@ -24,9 +27,9 @@ def answered_key(response: Response) -> Key:
     return _branch_key(response.top_via, response.cseq.method)
 
 
-def client_key(message: Request | Response) -> Key:
-    """The key of the client transaction that our request opens, or that a response answers."""
-    return (message.top_via.branch, message.cseq.method)
+def client_key(branch: str, method: str) -> Key:
+    """The key of a client transaction: our Via's branch, and the method, for a CANCEL shares its INVITE's branch."""
+    return (branch, method)
 
 
 def merge_key(request: Request) -> Key:
@@ -35,8 +38,7 @@ def merge_key(request: Request) -> Key:
     return (request.call_id, request.from_.tag, cseq.number, cseq.method)
 
 
-def _server_key(request: Request, method: str) -> Key:
-    via = request.top_via
+def _server_key(request: Request, via: Via, method: str) -> Key:
     if via.is_unique_branch:
         return _branch_key(via, method)
     # RFC 2543 has no unique branch. The To tag is left out, so that an ACK finds its INVITE: within one

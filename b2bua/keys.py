@@ -34,6 +34,10 @@ class Keys:
         """Hash: the call as people and the CLI read it."""
         return f"{self.prefix}call:{{{call_id}}}"
 
+    def call_of(self, key: str) -> str:
+        """The ID in a ``call`` key."""
+        return key[len(self.prefix) + len("call:{") : -1]
+
     def dialog(self, call_id: str) -> str:
         """Hash: both legs' dialogs."""
         return f"{self.prefix}call:{{{call_id}}}:dialog"

@@ -81,6 +81,24 @@ def test_retransmission_and_redundancy_follow_their_codec(sample: Callable[[str]
     assert "a=rtcp-rsize" in video.lines
 
 
+def test_names_are_read_in_any_case() -> None:
+    section = media(
+        "m=video 1 RTP/AVPF 34 96 97",
+        "a=rtpmap:96 vp8/90000",
+        "a=rtpmap:97 RTX/90000",
+        "a=fmtp:97 rtx-time=3000; APT=96",
+    )
+    assert filter_codecs(section, ["H264"])
+    assert section.formats == ["34", "96", "97"]
+    assert filter_codecs(section, ["VP8"])
+    assert section.formats == ["34"]
+
+
+def test_a_telephone_event_alone_is_no_codec() -> None:
+    section = media("m=audio 1 RTP/AVP 0 101", "a=rtpmap:101 TELEPHONE-EVENT/8000")
+    assert not filter_codecs(section, ["PCMU"], ["telephone-event"])
+
+
 def test_feedback_for_all_payload_types_stays() -> None:
     section = media("m=video 1 RTP/AVPF 34 96", "a=rtpmap:96 VP8/90000", "a=rtcp-fb:* nack", "a=rtcp-fb:96 ccm fir")
     assert filter_codecs(section, ["VP8"])

@@ -6,8 +6,8 @@
 ``relay:{NAME}:events``  stream  ``event=media-timeout call=ID``; the newest 1000
 ======================== ======= ===============================================================================
 
-The braces are part of the key: they are the hash tag that keeps all keys of a call on one shard of a Cluster. A configured
-prefix goes in front.
+The braces are part of the key: they are the hash tag that keeps all keys of a call on one shard of a Cluster.
+A configured prefix goes in front.
 """
 
 import re
@@ -41,9 +41,9 @@ def call_fields(call: Call, epoch: float) -> dict[str, str]:
     """A call's bindings, such as ``audio0.a.peer``: kind and position of the m= line, leg, what.
 
     ``local`` is our address and port towards the leg, ``peer`` where its media comes from and goes to (empty while
-    unknown), ``rtcp`` the same for RTCP (``mux`` when it shares the port), ``codec`` the negotiated one. Of what arrives from the
-    leg: ``packets``, ``bytes``, ``lost``, ``refused`` (from other sources), ``jitter_ms``, ``last_seen`` (Unix time, empty
-    for never). Further branches of a forked call have ``fork1.`` and so on in front.
+    unknown), ``rtcp`` the same for RTCP (``mux`` when it shares the port), ``codec`` the negotiated one.
+    Of what arrives from the leg: ``packets``, ``bytes``, ``lost``, ``refused`` (from other sources), ``jitter_ms``,
+    ``last_seen`` (Unix time, empty for never). Further branches of a forked call have ``fork1.`` and so on in front.
     """
     fields: dict[str, str] = {}
     for number, dialogue in enumerate(call.dialogues):

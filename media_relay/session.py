@@ -30,6 +30,14 @@ class Changes:
     updated: set[str] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
 
+    def __bool__(self) -> bool:
+        return bool(self.updated or self.deleted)
+
+    def clear(self) -> None:
+        """Forget them, once they are taken note of."""
+        self.updated.clear()
+        self.deleted.clear()
+
 
 class Relay:
     """All calls of this process.

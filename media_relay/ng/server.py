@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
@@ -22,11 +23,17 @@ log = structlog.get_logger("media_relay.ng")
 
 
 class NgServer:
-    """Serves ``relay`` on one UDP socket. Raises OSError when the address cannot be bound."""
+    """Serves ``relay`` on one UDP socket and calls ``on_changes`` when that has left changes in it.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, host: str, port: int, relay: Relay) -> None:
+    Raises OSError when the address cannot be bound.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, host: str, port: int, relay: Relay, on_changes: Callable[[], None]
+    ) -> None:
         self._loop = loop
         self._relay = relay
+        self._on_changes = on_changes
         self._replies = ReplyCache()
         self._socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
@@ -71,6 +78,8 @@ class NgServer:
         if reply is None:
             reply = pack(cookie, self._carry_out(body, now))
             self._replies.put(key, reply, now)
+            if self._relay.changes:
+                self._on_changes()
         return reply
 
     def _carry_out(self, body: bytes, now: float) -> Reply:

@@ -1,0 +1,125 @@
+"""The relay process: one event loop with the ng socket, the media sockets, Redis and the timers. Shell."""
+
+import asyncio
+import gc
+import random
+import resource
+import secrets
+import signal
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+from time import monotonic, time
+from typing import Final
+
+import structlog
+import uvloop
+
+from media_relay.bindings import MEDIA_TIMEOUT
+from media_relay.config import RelayConfig
+from media_relay.forwarding.userspace import UserspaceForwarder
+from media_relay.interfaces import LocalInterfaces
+from media_relay.ng.server import NgServer
+from media_relay.publisher import Publisher
+from media_relay.redis_link import connect
+from media_relay.session import Relay
+
+SWEEPS_PER_TIMEOUT: Final = 20
+MAX_SWEEP_INTERVAL_S: Final = 2.0
+RESTART_DELAY_S: Final = 1.0
+GC_THRESHOLD: Final = 50_000
+"""Net allocations of container objects between collections."""
+
+log = structlog.get_logger("media_relay")
+
+
+def main(config: RelayConfig) -> None:
+    """Run a relay until SIGTERM or SIGINT. Raises OSError when the ng address or an interface cannot be used."""
+    uvloop.run(run(config))
+
+
+async def run(config: RelayConfig) -> None:
+    """``main`` inside a running event loop."""
+    _raise_file_limit()
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+
+    forwarder = UserspaceForwarder(loop)
+    relay = _new_relay(config, forwarder)
+    redis = connect(config.redis_url) if config.redis_url else None
+    publisher = Publisher(relay, redis, config) if redis else None
+    server = NgServer(
+        loop, config.ng_host, config.ng_port, relay, on_changes=publisher.wake if publisher else relay.changes.clear
+    )
+    host, port = server.address
+    log.info("relay-started", node=config.node, ng=f"{host}:{port}", port_pairs=relay.interfaces.ports_total)
+
+    tasks = [asyncio.create_task(_forever("sweep", lambda: _sweep(config, relay, publisher)))]
+    if publisher:
+        publisher.facts = {"role": "relay", "ng": f"{host}:{port}", "version": version("pinhole")}
+        tasks.append(asyncio.create_task(_forever("publisher", publisher.run)))
+    _tune_collector()
+    await stopped.wait()
+
+    server.close()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    log.info("relay-leaves", node=config.node, calls=len(relay.calls))
+    relay.end_all(monotonic())
+    forwarder.shut_down()
+    if publisher and redis:
+        await publisher.leave()
+        await redis.aclose()
+
+
+def _new_relay(config: RelayConfig, forwarder: UserspaceForwarder) -> Relay:
+    interfaces = LocalInterfaces(
+        config.interfaces,
+        range(config.port_min, config.port_max + 1),
+        config.quarantine_s,
+        forwarder,
+        random.SystemRandom().shuffle,
+    )
+    return Relay(
+        interfaces,
+        learn_window_s=config.learn_window_s,
+        media_timeout_s=config.media_timeout_s,
+        new_session_id=lambda: str(secrets.randbits(62)),
+        epoch=time() - monotonic(),
+    )
+
+
+async def _sweep(config: RelayConfig, relay: Relay, publisher: Publisher | None) -> None:
+    """Look for calls whose media has ended, and tell."""
+    interval_s = min(config.media_timeout_s / SWEEPS_PER_TIMEOUT, MAX_SWEEP_INTERVAL_S)
+    while True:
+        await asyncio.sleep(interval_s)
+        for call_id in relay.silent_calls(monotonic()):
+            log.warning("media-timeout", call=call_id)
+            if publisher:
+                publisher.tell(MEDIA_TIMEOUT, call_id)
+
+
+async def _forever(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Begin again after a failure: whatever happens beside the media must not end it."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("task-failed", task=name)
+        await asyncio.sleep(RESTART_DELAY_S)
+
+
+def _raise_file_limit() -> None:
+    """A call takes four sockets; the usual limit would end at 250 calls."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _tune_collector() -> None:
+    """The relay makes hardly any cycles, and a collection holds up all media: let it be rare and small."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD)

@@ -1,0 +1,207 @@
+"""Writes what the relay knows to Redis, behind the calls' back: batched, repeated until it is there. Shell.
+
+Redis is never waited for by a call. What could not be written stays due; when Redis is back everything is written anew,
+because it may have come back empty. Every key has a lease, so that those of a relay that died vanish by themselves.
+"""
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from time import monotonic, time
+from typing import Final
+
+import structlog
+from redis.asyncio import Redis, RedisCluster
+
+from media_relay.bindings import (
+    EVENTS_KEPT,
+    bindings_key,
+    call_fields,
+    events_key,
+    packets_seen,
+    relay_key,
+)
+from media_relay.config import RelayConfig
+from media_relay.redis_link import LINK_ERRORS
+from media_relay.session import Relay
+
+CALLS_PER_BATCH: Final = 200
+GATHER_S: Final = 0.02
+"""How long answers are gathered into one batch."""
+
+log = structlog.get_logger("media_relay.redis")
+
+
+class _Written:
+    """What Redis holds of a call: the counters at the time of writing, and until when the key is safe."""
+
+    __slots__ = ("packets", "renew_at")
+
+    def __init__(self, packets: int, renew_at: float) -> None:
+        self.packets = packets
+        self.renew_at = renew_at
+
+
+class Publisher:
+    """Publishes the calls of ``relay``, its heartbeat and its events. Call ``wake`` when ``relay.changes`` has news."""
+
+    def __init__(self, relay: Relay, redis: "Redis | RedisCluster", config: RelayConfig) -> None:
+        self._relay = relay
+        self._redis = redis
+        self._config = config
+        self.facts: dict[str, str] = {}
+        """What the heartbeat says beside the counts."""
+        self._news = asyncio.Event()
+        self._written: dict[str, _Written] = {}
+        self._due: set[str] = set()
+        self._reshaped: set[str] = set()  # due calls that may have fewer streams than what is written
+        self._gone: set[str] = set()
+        self._events: deque[tuple[str, str]] = deque(maxlen=EVENTS_KEPT)
+        self._is_away = False
+
+    def wake(self) -> None:
+        """Have the news written soon."""
+        self._news.set()
+
+    def tell(self, event: str, call_id: str) -> None:
+        """Publish an event about a call."""
+        self._events.append((event, call_id))
+        self._news.set()
+
+    async def run(self) -> None:
+        """Publish until cancelled."""
+        next_heartbeat = next_counters = 0.0
+        while True:
+            now = monotonic()
+            beat, count = now >= next_heartbeat, now >= next_counters
+            if beat:
+                next_heartbeat = now + self._config.heartbeat_interval_s
+            if count:
+                next_counters = now + self._config.bindings_interval_s
+            # While Redis is away only the heartbeat tries it: news would make every answer wait for a timeout in turn.
+            if beat or count or not self._is_away:
+                await self._publish(now, beat=beat, count=count)
+            await self._wait_for_news(min(next_heartbeat, next_counters) - monotonic())
+
+    async def leave(self) -> None:
+        """Take back what is published, after the calls have ended; the leases do it when Redis is away."""
+        self._collect_news()
+        try:
+            await self._delete_gone()
+            await self._redis.delete(relay_key(self._config.redis_prefix, self._config.node))
+        except LINK_ERRORS as error:
+            log.warning("redis-away", error=str(error))
+
+    async def _wait_for_news(self, timeout_s: float) -> None:
+        try:
+            async with asyncio.timeout(max(timeout_s, 0.0)):
+                await self._news.wait()
+        except TimeoutError:
+            return
+        await asyncio.sleep(GATHER_S)
+        self._news.clear()
+
+    async def _publish(self, now: float, *, beat: bool, count: bool) -> None:
+        self._collect_news()
+        try:
+            if beat:
+                await self._write_heartbeat()
+            if self._is_away:
+                self._is_away = False
+                self._due.update(self._written)
+                log.info("redis-back", calls=len(self._written))
+            if count:
+                self._due.update(self._changed_calls(now))
+            await self._write_due(now)
+            await self._delete_gone()
+            await self._write_events()
+        except LINK_ERRORS as error:
+            if not self._is_away:
+                log.warning("redis-away", error=str(error))
+            self._is_away = True
+
+    def _collect_news(self) -> None:
+        changes = self._relay.changes
+        self._due |= changes.updated
+        self._reshaped |= changes.updated & self._written.keys()
+        self._due -= changes.deleted
+        self._reshaped -= changes.deleted
+        self._gone |= changes.deleted & self._written.keys()
+        changes.clear()
+
+    def _changed_calls(self, now: float) -> list[str]:
+        """Calls whose counters have moved since they were written, or whose lease wears out."""
+        changed = []
+        for call_id, written in self._written.items():
+            call = self._relay.calls.get(call_id)
+            if call is not None:
+                self._relay.refresh(call)
+                if packets_seen(call) != written.packets or now >= written.renew_at:
+                    changed.append(call_id)
+        return changed
+
+    async def _write_due(self, now: float) -> None:
+        for batch in _batches(self._due):
+            pipeline = self._redis.pipeline(transaction=False)
+            written: dict[str, _Written] = {}
+            for call_id in batch:
+                call = self._relay.calls.get(call_id)
+                if call is None:
+                    continue
+                key = bindings_key(self._config.redis_prefix, call_id)
+                fields = call_fields(call, self._relay.epoch)
+                if call_id in self._reshaped:
+                    pipeline.delete(key)
+                if fields:
+                    pipeline.hset(key, items=_flat(fields))
+                    pipeline.expire(key, math.ceil(self._config.bindings_lease_s))
+                written[call_id] = _Written(packets_seen(call), now + self._config.bindings_lease_s / 3)
+            # Noted before the outcome is known: what may be in Redis must be deleted with the call.
+            self._written |= written
+            await pipeline.execute()
+            self._due.difference_update(batch)
+            self._reshaped.difference_update(batch)
+
+    async def _delete_gone(self) -> None:
+        for batch in _batches(self._gone):
+            pipeline = self._redis.pipeline(transaction=False)
+            ended = [call_id for call_id in batch if call_id not in self._relay.calls]
+            for call_id in ended:
+                pipeline.delete(bindings_key(self._config.redis_prefix, call_id))
+            await pipeline.execute()
+            for call_id in ended:
+                self._written.pop(call_id, None)
+            self._gone.difference_update(batch)
+
+    async def _write_events(self) -> None:
+        key = events_key(self._config.redis_prefix, self._config.node)
+        while self._events:
+            event, call_id = self._events[0]
+            await self._redis.xadd(key, {"event": event, "call": call_id}, maxlen=EVENTS_KEPT, approximate=True)
+            self._events.popleft()
+
+    async def _write_heartbeat(self) -> None:
+        key = relay_key(self._config.redis_prefix, self._config.node)
+        pipeline = self._redis.pipeline(transaction=False)
+        counts = {
+            "calls": str(len(self._relay.calls)),
+            "ports_used": str(self._relay.interfaces.ports_used),
+            "ports_total": str(self._relay.interfaces.ports_total),
+            "time": f"{time():.3f}",
+        }
+        pipeline.hset(key, items=_flat({**self.facts, **counts}))
+        pipeline.expire(key, max(5, math.ceil(3 * self._config.heartbeat_interval_s)))
+        await pipeline.execute()
+
+
+def _batches(call_ids: Iterable[str]) -> Iterable[Sequence[str]]:
+    remaining = iter(list(call_ids))
+    while batch := list(islice(remaining, CALLS_PER_BATCH)):
+        yield batch
+
+
+def _flat(fields: dict[str, str]) -> list[str]:
+    """Names and values in turn, as HSET takes them."""
+    return [text for pair in fields.items() for text in pair]

@@ -138,10 +138,8 @@ class _TokenBucket:
 
     def wait(self, now: float) -> float:
         """Seconds until a token is there; 0 when one is."""
-        elapsed = now - self._filled_at
-        if elapsed > 0:
-            self._tokens = min(self._burst, self._tokens + elapsed * self.per_second)
-            self._filled_at = now
+        self._tokens = min(self._burst, self._tokens + (now - self._filled_at) * self.per_second)
+        self._filled_at = now
         missing = 1.0 - self._tokens
         return missing / self.per_second if missing > _ROUNDING else 0.0
 

@@ -185,7 +185,7 @@ class Registrar:
                 binding = load_binding(binding_fields, now, now_wall)
             except (KeyError, ValueError, SipError):
                 continue
-            if binding is not None and binding.expires_at > now:
+            if binding is not None:
                 loaded.append(binding)
         self._keep(user, tuple(loaded))
 

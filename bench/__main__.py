@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from bench import media, signalling
+from bench import media, memory, signalling
 from bench.report import Report, print_report
 
 
@@ -17,8 +17,13 @@ def _media(quick: bool, progress: Callable[[str], None]) -> Report:
     return media.run(media.QUICK if quick else media.FULL, progress)
 
 
+def _memory(quick: bool, progress: Callable[[str], None]) -> Report:
+    return memory.run(memory.QUICK if quick else memory.FULL, progress)
+
+
 _BENCHES: dict[str, Callable[[bool, Callable[[str], None]], Report]] = {
     "media": _media,
+    "memory": _memory,
     "signalling": _signalling,
 }
 

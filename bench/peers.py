@@ -14,6 +14,7 @@ from tests.support.kamailio import Kamailio
 from tests.support.processes import Process, ProcessError, free_port
 
 ROOT = Path(__file__).resolve().parent.parent
+SCENARIOS = ROOT / "tests" / "interop" / "sipp"
 
 _SIPPY_ENVIRONMENT = ROOT / "var" / "bench-venv"
 """Sippy has an environment of its own: its distribution brings a top-level package ``tests``, which would hide ours."""

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.accounting import cores, cpu_ns, pinned
-from bench.peers import ROOT, Running, Start, start_kamailio, start_sippy
+from bench.peers import SCENARIOS, Running, Start, start_kamailio, start_sippy
 from bench.pinhole import start_pinhole
 from bench.report import Report, Results, Round, UnavailableError, assemble, percentile
+from tests.support.pinhole import CALLEE_ADDRESS
 from tests.support.sipp import Sipp, SippRun
 
-_SCENARIOS = ROOT / "tests" / "interop" / "sipp"
 _CALL_MS = 200
 _WARM_UP_S = 1.0
 
@@ -45,13 +45,13 @@ def run(plan: Plan, progress: Callable[[str], None]) -> Report:
         load_cpu, system_cpu = cores()
         sipp = Sipp(directory)
         stack.callback(sipp.close)
-        callee = sipp.serve(_SCENARIOS / "callee.xml", prefix=pinned(load_cpu))
+        callee = sipp.serve(SCENARIOS / "callee.xml", address=CALLEE_ADDRESS, prefix=pinned(load_cpu))
         systems: dict[str, Running] = {}
         errors: dict[str, str] = {}
         for name, start in _STARTS.items():
             progress(f"starting {name}")
             try:
-                systems[name] = start(directory / name, f"127.0.0.1:{callee.port}", pinned(system_cpu))
+                systems[name] = start(directory / name, f"{CALLEE_ADDRESS}:{callee.port}", pinned(system_cpu))
             except UnavailableError as missing:
                 errors[name] = str(missing)
             else:
@@ -82,7 +82,7 @@ def _measure(system: Running, sipp: Sipp, rate: float, seconds: float) -> Round:
     done = result.statistics.successful
     return Round(
         cpu=used / 1e6 / max(done, 1),
-        rate=done / seconds,
+        rate=done / max(seconds, result.statistics.elapsed_s - _CALL_MS / 1000),
         failed=calls - done,
         p99_ms=percentile(result.response_ms, 0.99),
     )
@@ -91,7 +91,7 @@ def _measure(system: Running, sipp: Sipp, rate: float, seconds: float) -> Round:
 def _call(system: Running, sipp: Sipp, calls: int, rate: float, seconds: float) -> SippRun:
     options = ["-d", str(_CALL_MS), "-trace_rtt", "-rtt_freq", "1", "-recv_timeout", "8000"]
     return sipp.call(
-        _SCENARIOS / "caller.xml",
+        SCENARIOS / "caller.xml",
         system.target,
         calls=calls,
         rate=rate,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Protocol, Self
 
 from tests.support.processes import Process, free_port
 
@@ -25,7 +25,21 @@ class Kamailio:
         config = directory / "kamailio.cfg"
         config.write_text(text)
         # The default allocator (q_malloc with debugging) is five times slower than `fm`.
-        command = ["kamailio", "-DD", "-E", "-f", config, "-x", "fm", "-X", "fm", "-m", "1024", "-M", "32"]
+        command: list[str | Path] = [
+            "kamailio",
+            "-DD",
+            "-E",
+            "-f",
+            config,
+            "-x",
+            "fm",
+            "-X",
+            "fm",
+            "-m",
+            "1024",
+            "-M",
+            "32",
+        ]
         command += ["-w", directory, "-Y", directory, "-P", directory / "kamailio.pid"]
         if relay:
             command += ["-A", "WITH_RELAY"]
@@ -35,3 +49,9 @@ class Kamailio:
         """Start it and wait until it takes calls."""
         self.process.start().wait_ready(("udp", self.port))
         return self
+
+
+class StartKamailio(Protocol):
+    """Starts a Kamailio for one test; the arguments are those of ``Kamailio``, except for its directory."""
+
+    def __call__(self, next_hop: str, **arguments: Any) -> Kamailio: ...

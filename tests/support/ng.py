@@ -24,7 +24,7 @@ class NgPeer:
         self._socket.connect(endpoint)
         self._socket.settimeout(_TRY_S)
 
-    def request(self, **fields: object) -> dict[str, Any]:
+    def request(self, **fields: bencode.Encodable) -> dict[str, Any]:
         """Send one command, again if need be; its reply. ``NgError`` when the result is ``error`` or none comes."""
         cookie = os.urandom(6).hex().encode()
         request = cookie + b" " + bencode.encode({name.replace("_", "-"): value for name, value in fields.items()})
@@ -39,12 +39,18 @@ class NgPeer:
             raise NgError(str(reply.get("error-reason")))
         return reply
 
+    def packets_by_tag(self, call_id: str) -> dict[str, int]:
+        """How many RTP packets of the first stream each side of the call has sent to the relay."""
+        tags = self.request(command="query", call_id=call_id)["tags"]
+        return {tag: side["medias"][0]["streams"][0]["stats"]["packets"] for tag, side in tags.items()}
+
     def _receive(self, cookie: bytes) -> dict[str, Any] | None:
         try:
             while True:
                 got, _, body = self._socket.recv(_BUFFER).partition(b" ")
                 if got == cookie:
-                    return _as_text(bencode.decode(body))
+                    reply: dict[str, Any] = _as_text(bencode.decode(body))
+                    return reply
         except TimeoutError:
             return None
 

@@ -26,6 +26,11 @@ class RedisServer:
         self.process.start().wait_ready(("tcp", self.port))
         return self
 
+    def live_calls(self) -> set[str]:
+        """The ids of the calls that have state here; a ladder, which outlives its call, does not count."""
+        keys = self.client.scan_iter("call:*", count=1000)
+        return {key.split(":")[1].strip("{}") for key in keys if not key.endswith(":ladder")}
+
     def kill(self) -> None:
         """End it without a word, as a crash would."""
         self.process.kill()

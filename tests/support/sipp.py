@@ -20,13 +20,14 @@ _TRANSPORTS = {"UDP": "u1", "TCP": "t1"}
 
 @dataclass(frozen=True, slots=True)
 class SippStatistics:
-    """What sipp counted, whole run."""
+    """What sipp counted, whole run; ``elapsed_s`` is from its start."""
 
     created: int
     current: int
     successful: int
     failed: int
     retransmissions: int
+    elapsed_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class SippRun:
         try:
             header, *_, last = csv.reader((self._directory / "statistics.csv").open(), delimiter=";")
         except (OSError, ValueError):
-            return SippStatistics(0, 0, 0, 0, 0)
+            return SippStatistics(0, 0, 0, 0, 0, 0.0)
         row = dict(zip(header, last, strict=False))
         return SippStatistics(
             created=int(row["TotalCallCreated"]),
@@ -60,6 +61,7 @@ class SippRun:
             successful=int(row["SuccessfulCall(C)"]),
             failed=int(row["FailedCall(C)"]),
             retransmissions=int(row["Retransmissions(C)"]),
+            elapsed_s=_epoch(row["CurrentTime"]) - _epoch(row["StartTime"]),
         )
 
     def finish(self, timeout: float) -> SippResult:
@@ -132,6 +134,7 @@ class Sipp:
         scenario: Path,
         target: str,
         *,
+        called: str = "+493012345",
         calls: int = 1,
         rate: float = 10.0,
         address: str = "127.0.0.1",
@@ -140,10 +143,12 @@ class Sipp:
         options: Sequence[str] = (),
         prefix: Sequence[str] = (),
     ) -> SippRun:
-        """A sipp that makes ``calls`` calls to ``target`` (``host:port``), ``rate`` a second."""
+        """A sipp that makes ``calls`` calls to ``called`` at ``target`` (``host:port``), ``rate`` a second."""
         rating = ("-r", f"{rate:g}") if rate >= 1 else ("-r", "1", "-rp", f"{1000 / rate:.0f}")
         plan = (
             target,
+            "-s",
+            called,
             "-m",
             str(calls),
             *rating,
@@ -164,10 +169,25 @@ class Sipp:
         self, scenario: Path, address: str, port: int, transport: str, options: Sequence[str], prefix: Sequence[str]
     ) -> SippRun:
         name = f"sipp{len(self._runs)}-{scenario.stem}"
-        command = ["sipp", "-sf", scenario, "-i", address, "-p", str(port), "-t", _TRANSPORTS[transport]]
+        command: list[str | Path] = [
+            "sipp",
+            "-sf",
+            scenario,
+            "-i",
+            address,
+            "-p",
+            str(port),
+            "-t",
+            _TRANSPORTS[transport],
+        ]
         command += ["-bind_local", "-mi", address, "-nostdin", "-buff_size", str(SOCKET_BUFFER), "-timer_resol", "1"]
         command += ["-trace_stat", "-stf", "statistics.csv", "-fd", "1", "-trace_err", "-error_file", "errors.log"]
         process = Process(name, [*command, *options], directory=self._directory / name, prefix=prefix)
         run = SippRun(process.start(), port)
         self._runs.append(run)
         return run
+
+
+def _epoch(moment: str) -> float:
+    """sipp writes a moment as date, time and seconds since 1970, separated by tabs."""
+    return float(moment.rpartition("\t")[2])

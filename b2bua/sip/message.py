@@ -192,10 +192,9 @@ def _check_views(message: Message) -> None:
     """
     _ = message.top_via, message.from_, message.to, message.call_id, message.cseq
     _ = message.contacts, message.max_forwards, message.content_type
-    for value in message.record_routes:
-        NameAddress.parse(value)
-    for value in message.routes:
-        NameAddress.parse(value)
+    for name in ("Record-Route", "Route"):
+        for value in message.headers.get_all(name):
+            NameAddress.parse(value)
 
 
 def read_answerable(data: bytes) -> Request | None:
@@ -219,12 +218,17 @@ def read_answerable(data: bytes) -> Request | None:
 
 
 def _read_copied_headers(lines: list[str]) -> list[tuple[str, str]]:
+    """Every Via, and the first line of each other header that a response copies."""
     items: list[tuple[str, str]] = []
+    seen: set[str] = set()
     for line in lines:
         name, _, value = line.partition(":")
         known = SPELLINGS.get(name.rstrip(SPACE).lower(), "")
-        if known in COPIED_HEADERS and not _LINE_BREAK.search(value):
-            items.append((known, value.strip(SPACE)))
+        if known not in COPIED_HEADERS or known in seen or _LINE_BREAK.search(value):
+            continue
+        items.append((known, value.strip(SPACE)))
+        if known != "Via":
+            seen.add(known)
     return items
 
 

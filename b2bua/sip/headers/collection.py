@@ -39,12 +39,10 @@ class Headers:
         first = index.get(name)
         if first is None:
             return []
-        lines = [first]
-        if len(index) != len(self._items):
-            lines = [value for known, value in self._items if known == name]
-        if name not in LIST_HEADERS:
-            return lines
-        return split_list(first) if len(lines) == 1 else [value for line in lines for value in split_list(line)]
+        if len(index) == len(self._items):  # no name is there twice
+            return split_list(first) if name in LIST_HEADERS else [first]
+        lines = [value for known, value in self._items if known == name]
+        return [value for line in lines for value in split_list(line)] if name in LIST_HEADERS else lines
 
     def add(self, name: str, value: str) -> None:
         """Append a line."""

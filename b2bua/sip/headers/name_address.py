@@ -7,6 +7,10 @@ from b2bua.sip.errors import HeaderError
 from b2bua.sip.grammar import SPACE, Params, format_params, parse_params, quote, unquote
 
 _QUOTED_NAME = re.compile(r'("[^"\\]*+(?:\\.[^"\\]*+)*+")[ \t]*+<', re.DOTALL)
+# What nearly every message has, in one match: no escapes in the name, no parameter but the tag.
+_COMMON = re.compile(
+    r'(?:"([^"\\]*+)"[ \t]*+|([^"<\\]*+))<([A-Za-z][A-Za-z0-9+.\-]*+:[^\s<>"]++)>(?:;tag=([A-Za-z0-9\-.!%*_+`\'~]++))?'
+)
 _URI = re.compile(r'[A-Za-z][A-Za-z0-9+.\-]*+:[^\s<>"]++')
 
 
@@ -24,6 +28,11 @@ class NameAddress(NamedTuple):
         Without brackets a parameter belongs to the header, and the URI may not hold a comma or a question
         mark (RFC 3261 20.10). A Contact of ``*`` is the URI ``*``.
         """
+        common = _COMMON.fullmatch(text)
+        if common is not None:
+            quoted, plain, uri, tag = common.groups()
+            display = plain.strip(SPACE) if quoted is None else quoted
+            return cls(display, uri, {} if tag is None else {"tag": tag})
         if text[:1] == '"':
             match = _QUOTED_NAME.match(text)
             if match is None:

@@ -7,7 +7,8 @@ from sdp.codec_filter import ALL, filter_codecs
 from sdp.document import MAX_BYTES, Document
 from sdp.errors import NoCodecError, SdpError
 
-_ORIGIN = re.compile(rb"^o=[^\r\n]* (\d{1,20}) IN IP[46] [^\s]+[ \t]*(?=\r?$)", re.MULTILINE)
+_ORIGIN_LINE = re.compile(rb"^o=([^\r\n]*)", re.MULTILINE)
+_ORIGIN = re.compile(rb".* ([0-9]{1,20}) IN IP[46] [^ ]+ *")
 
 
 def hide_origin(body: bytes, session_id: int, codecs: Collection[str] = ()) -> bytes:
@@ -18,9 +19,12 @@ def hide_origin(body: bytes, session_id: int, codecs: Collection[str] = ()) -> b
     """
     if len(body) > MAX_BYTES or not body.startswith(b"v=0"):
         raise SdpError("not a session description, or too large")
-    hidden, replaced = _ORIGIN.subn(rb"o=- %d \1 IN IP4 127.0.0.1" % session_id, body, count=1)
-    if not replaced:
+    line = _ORIGIN_LINE.search(body)
+    origin = line and _ORIGIN.fullmatch(line[1])
+    if not line or not origin:
         raise SdpError("session description without a valid origin")
+    ours = b"o=- %d %b IN IP4 127.0.0.1" % (session_id, origin[1])
+    hidden = body[: line.start()] + ours + body[line.end() :]
     return _only(hidden, codecs) if codecs else hidden
 
 

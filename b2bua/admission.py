@@ -83,7 +83,7 @@ class Admission:
         self._node.calls_in -= 1
 
     def admit_out(self, trunk: str, now: float) -> None:
-        """Place one call on ``trunk``; raises `OverloadedError` when it is at a limit, so that the next may be tried."""
+        """Place one call on ``trunk``; raises `OverloadedError` when it is full, so that another may be tried."""
         account = self._account(trunk)
         account.check(account.rate_out, now)
         account.rate_out.take()

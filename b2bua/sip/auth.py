@@ -85,7 +85,8 @@ class DigestAuthenticator:
     """Challenges requests and verifies the answers, for one realm.
 
     A nonce is the time and its HMAC under ``secret``: every node with the same secret knows its own, and none keeps
-    a list. ``lookup`` finds an account by the user name. Times are wall-clock seconds, so that nodes agree on them.
+    a list. ``lookup`` finds an account by the user name. ``algorithms`` are offered in that order: some old phones give
+    up when they do not know the first. Times are wall-clock seconds, so that nodes agree on them.
     """
 
     def __init__(

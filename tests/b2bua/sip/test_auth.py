@@ -62,6 +62,13 @@ def test_a_phone_that_knows_only_md5_answers_the_second_challenge() -> None:
     assert door.verify(answered(Response(401, "", Headers([("WWW-Authenticate", md5)]))), NOW) == "alice"
 
 
+def test_phones_that_give_up_at_an_unknown_first_algorithm_can_be_offered_md5_first() -> None:
+    door = DigestAuthenticator("pinhole", b"k", USERS.get, algorithms=("MD5", "SHA-256"))
+    offered = [Challenge.parse(value).algorithm for _, value in door.challenge(NOW).headers]
+    assert offered == ["MD5", "SHA-256"]
+    assert door.verify(answered(challenged(door)), NOW) == "alice"
+
+
 def test_an_algorithm_that_was_not_offered_is_challenged_again() -> None:
     door = authenticator()
     challenge = Challenge.parse(challenged(door).headers.get_all("WWW-Authenticate")[0])

@@ -14,7 +14,7 @@ _KEYS = re.compile(rb"^a=(?:crypto|key-mgmt):[^\r\n]*(?:\r\n|\n|$)", re.MULTILIN
 
 
 class CallSnapshot(NamedTuple):
-    """The two hashes of a live call."""
+    """The two hashes of a live call. ``call`` has ``owner``, ``epoch`` (a number) and ``created`` (Unix time)."""
 
     call: dict[str, str]
     dialog: dict[str, str]

@@ -23,15 +23,17 @@ from typing import Any
 
 import structlog
 
+from b2bua.call.shell import LadderEntry
+from b2bua.call_record import CallSnapshot
 from b2bua.journal_backlog import Backlog, Work
-from b2bua.journal_writes import FENCED, CallSnapshot, Command, LadderEntry, Writer
+from b2bua.journal_writes import FENCED, Command, Writer
 from b2bua.keys import Keys
 from b2bua.redis_pipe import Pipe
 from b2bua.redis_pipe_keeper import PipeKeeper
 from b2bua.redis_stream import StreamReader
 from media_relay import redis_link
 
-__all__ = ["CallSnapshot", "Journal", "JournalSettings", "JournalStats", "LadderEntry", "LiveRegistration"]
+__all__ = ["Journal", "JournalSettings", "JournalStats", "LiveRegistration"]
 
 LiveRegistration = tuple[str, dict[str, str], float]
 """AOR, fields, seconds left."""

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
 
-from b2bua.journal_writes import CallSnapshot, EndedCall, LadderEntry
+from b2bua.call.shell import LadderEntry
+from b2bua.call_record import CallSnapshot
+from b2bua.journal_writes import EndedCall
 
 T = TypeVar("T")
 

@@ -10,6 +10,8 @@ from hashlib import sha1
 from itertools import chain
 from typing import Any, NamedTuple
 
+from b2bua.call.shell import LadderEntry
+from b2bua.call_record import CallSnapshot
 from b2bua.keys import Keys
 
 Command = tuple[Any, ...]
@@ -17,23 +19,6 @@ Command = tuple[Any, ...]
 
 FENCED = "FENCED"
 """The answer to a write that a later epoch forbids."""
-
-
-class LadderEntry(NamedTuple):
-    """One line of a call's ladder: a SIP message or a step with the relay. ``time_s`` is Unix time."""
-
-    time_s: float
-    leg: str
-    direction: str
-    peer: str
-    summary: str
-
-
-class CallSnapshot(NamedTuple):
-    """A call as it is to stand in Redis. ``call`` has ``owner``, ``epoch`` (a number) and ``created`` (Unix time)."""
-
-    call: dict[str, str]
-    dialog: dict[str, str]
 
 
 class EndedCall(NamedTuple):

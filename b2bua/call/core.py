@@ -21,8 +21,10 @@ from b2bua.sip.transaction import (
     TransactionUser,
 )
 from b2bua.trunks import TrunkTable
+from media_relay.ng.bencode import Decoded, Encodable
 
-RelayReply = dict[str, object]
+RelayCommand = dict[str, Encodable]
+RelayReply = dict[str, Decoded]
 RelayThen = Callable[[RelayReply | None], None]
 """Called with the relay's reply, or None when it has not answered in time."""
 
@@ -120,14 +122,14 @@ class Core:
 
     # The relay
 
-    def ask_relay(self, call: Call, command: dict[str, object], then: RelayThen) -> None:
+    def ask_relay(self, call: Call, command: RelayCommand, then: RelayThen) -> None:
         """Have the relay do ``command``; ``then`` gets its reply, unless the call has ended meanwhile."""
         operation = next(self._operation_numbers)
         self._relay_operations[operation] = then
         self.note_relay(call, "out", str(command["command"]))
         self.shell.relay(operation, command)
 
-    def tell_relay(self, call: Call, command: dict[str, object]) -> None:
+    def tell_relay(self, call: Call, command: RelayCommand) -> None:
         """Have the relay do ``command`` and do not wait for it."""
         self.note_relay(call, "out", str(command["command"]))
         self.shell.relay(next(self._operation_numbers), command)

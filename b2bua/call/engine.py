@@ -21,7 +21,7 @@ from b2bua.config import B2buaConfig
 from b2bua.registrar import Registrar
 from b2bua.routing import Router
 from b2bua.sip.auth import DigestAuthenticator
-from b2bua.sip.errors import SipError
+from b2bua.sip.errors import ParseError, SipError
 from b2bua.sip.hop import Hop
 from b2bua.sip.message import Request, Response
 from b2bua.sip.transaction import ClientTransaction, ServerTransaction
@@ -74,6 +74,11 @@ class Engine:
     def receive(self, data: bytes, source: Hop, now: float) -> None:
         """One SIP message from the network, whatever it is."""
         self.core.transactions.receive(data, source, now)
+
+    def refuse_malformed(self, error: ParseError, source: Hop, now: float) -> None:
+        """A stream that has lost its frame: answer what can be answered."""
+        self.core.wheel.now = now
+        self.core.transactions.refuse(error, source)
 
     def advance(self, now: float) -> None:
         """Fire the timers that are due by ``now``."""

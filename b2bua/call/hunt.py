@@ -10,9 +10,7 @@ from b2bua.call.core import Core
 from b2bua.config import PHONES, TrunkHost
 from b2bua.registrar import Registrar
 from b2bua.routing import Destination
-from b2bua.sip.headers.name_address import NameAddress
 from b2bua.sip.hop import Hop
-from b2bua.sip.uri import Uri
 
 
 class Target(NamedTuple):
@@ -56,9 +54,4 @@ def _trunk_target(name: str, host: TrunkHost, called: str) -> Target:
 
 def _phones(registrar: Registrar, user: str, now: float) -> Iterator[Target]:
     for binding in registrar.bindings(user, now):
-        if binding.path:
-            transport, host, port = Uri.parse(NameAddress.parse(binding.path[0]).uri).hop()
-            hop = Hop(transport, host, port)
-        else:
-            hop = binding.hop
-        yield Target(binding.contact, hop, PHONES, pinned=True, path=tuple(binding.path))
+        yield Target(binding.contact, binding.hop, PHONES, pinned=True, path=tuple(binding.path))

@@ -7,7 +7,7 @@ origin is replaced and the codecs are filtered, the addresses are the parties' o
 from collections.abc import Callable, Sequence
 
 from b2bua.call.call import Call, Leg
-from b2bua.call.core import Core, RelayReply
+from b2bua.call.core import Core, RelayCommand, RelayReply
 from b2bua.sip.errors import SipError
 from sdp.bypass import hide_origin
 from sdp.errors import SdpError
@@ -73,7 +73,7 @@ class MediaControl:
             )
 
     def _describe(
-        self, sender: Leg, body: bytes, command: dict[str, object], codecs: Sequence[str], then: Described
+        self, sender: Leg, body: bytes, command: RelayCommand, codecs: Sequence[str], then: Described
     ) -> None:
         sender.remote_sdp = body
         call = sender.call
@@ -89,8 +89,8 @@ class MediaControl:
         self._core.ask_relay(call, command, replied)
 
 
-def _command(name: str, call: Call, from_tag: str, to_tag: str, body: bytes) -> dict[str, object]:
-    command: dict[str, object] = {
+def _command(name: str, call: Call, from_tag: str, to_tag: str, body: bytes) -> RelayCommand:
+    command: RelayCommand = {
         "command": name,
         "call-id": call.id,
         "from-tag": from_tag,

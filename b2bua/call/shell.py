@@ -7,6 +7,7 @@ these methods, and everything it learns comes back through the engine (see ``b2b
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from b2bua.sip.hop import Hop
+from media_relay.ng.bencode import Encodable
 
 if TYPE_CHECKING:
     from b2bua.call.call import Call
@@ -32,7 +33,7 @@ class Shell(Protocol):
     def send(self, data: bytes, hop: Hop) -> None:
         """Send one SIP message."""
 
-    def relay(self, operation: int, command: dict[str, object]) -> None:
+    def relay(self, operation: int, command: "dict[str, Encodable]") -> None:
         """Ask the relay (ng protocol); the reply comes by ``Engine.relay_replied(operation, ...)``."""
 
     def call_changed(self, call: "Call") -> None:

@@ -10,14 +10,11 @@ from dataclasses import dataclass, field
 from media_relay.call import Call, Dialogue, Side
 from media_relay.interfaces import LocalInterfaces, UnknownInterfaceError
 from media_relay.negotiation import Negotiator
-from media_relay.ng.messages import NgError, Reply
+from media_relay.ng.messages import PORTS_EXHAUSTED, NgError, Reply
 from media_relay.ng.requests import Answer, Delete, ListCalls, Offer, Ping, Query, Request
 from media_relay.ports import PortsExhaustedError
 from media_relay.statistics import describe
 from sdp.errors import SdpError
-
-PORTS_EXHAUSTED = "out of ports"
-"""How the ``error-reason`` begins when no port pair is left: the client answers 503."""
 
 MAX_DIALOGUES = 32
 """Branches of one call; a fork is never wider, a flood of offers is."""

@@ -11,6 +11,9 @@ from media_relay.ng.bencode import BencodeError, Decoded, Encodable, decode, enc
 MAX_COOKIE: Final = 255
 """Bytes; rtpengine's clients use about 20."""
 
+PORTS_EXHAUSTED: Final = "out of ports"
+"""How the ``error-reason`` begins when no port pair is left: a call for which the client answers 503."""
+
 Reply = dict[str, Encodable]
 
 

@@ -1,12 +1,14 @@
 """``python -m bench signalling | media | memory [--json] [--quick]``."""
 
 import argparse
+import signal
+import sys
 from collections.abc import Callable
 
 from rich.console import Console
 
 from bench import media, memory, signalling
-from bench.report import Report, print_report
+from bench.report import BenchError, Report, print_report
 
 
 def _signalling(quick: bool, progress: Callable[[str], None]) -> Report:
@@ -35,8 +37,12 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.add_argument("--quick", action="store_true", help="shorter rounds: done within 50 seconds")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # what was started is ended on the way out
     with Console(stderr=True).status(f"bench {arguments.name}") as status:
-        report = _BENCHES[arguments.name](arguments.quick, status.update)
+        try:
+            report = _BENCHES[arguments.name](arguments.quick, status.update)
+        except BenchError as failed:
+            sys.exit(f"bench {arguments.name}: {failed}")
     print_report(arguments.name, report, as_json=arguments.json)
 
 

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.accounting import cores, cpu_ns, pinned
-from bench.relays import GENERATOR_ADDRESS, SINK_ADDRESS, Network, Relay, start_relays
-from bench.report import Report, Results, Round, assemble
+from bench.relays import GENERATOR_ADDRESS, RELAY_NAMES, SINK_ADDRESS, Network, Relay, start_relays
+from bench.report import BenchError, Report, Results, Round, UnavailableError, assemble
 from bench.rtp.build import Programs, build
 
 _GENERATOR_FIRST_PORT = 10_000
 _SINK_FIRST_PORT = 20_000
 _WARM_UP_S = 0.5
+_CPU_FIELD = "cpu_ns_per_packet"
+_OURS = ("pinhole-userspace",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class _Load:
         command += [str(_SINK_FIRST_PORT), str(len(relay.targets))]
         sink = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         try:
+            if sink.stdout is None or sink.stdout.readline() != "ready\n":
+                raise BenchError("the RTP receiver did not start")
             before = cpu_ns(relay.pid)
             sent = self._generate(cpu, relay, seconds)
             output, _ = sink.communicate(timeout=30)
@@ -75,6 +79,14 @@ class _Load:
 
 def run(plan: Plan, progress: Callable[[str], None]) -> Report:
     """Measure every relay; ``progress`` is told what happens."""
+    try:
+        return _compare(plan, progress)
+    except UnavailableError as missing:
+        errors = dict.fromkeys(RELAY_NAMES, str(missing))
+        return assemble(Results({}, errors), _CPU_FIELD, ours=_OURS)
+
+
+def _compare(plan: Plan, progress: Callable[[str], None]) -> Report:
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pinhole-bench-")))
         progress("building the RTP generator")
@@ -88,7 +100,7 @@ def run(plan: Plan, progress: Callable[[str], None]) -> Report:
                 progress(f"setting up {streams} streams on {relay.name}")
                 relay.add_calls(streams, _GENERATOR_FIRST_PORT, _SINK_FIRST_PORT)
             rounds = _rounds(plan, relays, load, streams, progress)
-            reports[streams] = assemble(Results(rounds, errors), "cpu_ns_per_packet", ours=("pinhole-userspace",))
+            reports[streams] = assemble(Results(rounds, errors), _CPU_FIELD, ours=_OURS)
     main = reports.pop(plan.streams[-1])
     return {
         **main,

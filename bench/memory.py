@@ -13,7 +13,7 @@ from pathlib import Path
 
 from b2bua.keys import Keys
 from bench.accounting import cores, most_files, pinned, resident_kib
-from bench.peers import SCENARIOS, started
+from bench.peers import SCENARIOS, require, started
 from bench.report import Report, UnavailableError
 from tests.support.ng import NgPeer, audio_port, audio_sdp
 from tests.support.pinhole import CALLEE_ADDRESS, Pinhole, trunks_settings
@@ -64,6 +64,7 @@ def run(plan: Plan, progress: Callable[[str], None]) -> Report:
 
 
 def _b2bua(plan: Plan, stack: ExitStack, directory: Path, progress: Callable[[str], None]) -> Report:
+    require("sipp")
     progress("starting the B2BUA")
     load_cpu, system_cpu = map(pinned, cores())
     redis = RedisServer(directory, prefix=load_cpu)

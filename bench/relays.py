@@ -13,6 +13,8 @@ from bench.peers import require, started
 from bench.report import UnavailableError
 from tests.support.namespaces import Namespaces
 from tests.support.ng import NgPeer, audio_port, audio_sdp
+from tests.support.pinhole import Pinhole
+from tests.support.redis_server import RedisServer
 from tests.support.rtpengine import Rtpengine
 
 GENERATOR_ADDRESS = "10.77.1.2"
@@ -22,6 +24,9 @@ RELAY_ADDRESSES = {"outside": "10.77.1.1", "inside": "10.77.2.1"}
 
 _RTPENGINE_NG_PORT = 2223
 _RTPENGINE_PORTS = range(24_000, 40_000)
+_PINHOLE_PORTS = range(40_000, 56_000)
+_LONG_S = 3600
+"""A relay must not give a call up because the other relay has its turn."""
 
 
 class Network:
@@ -74,7 +79,7 @@ def start_relays(
     """Start every relay, to be ended with ``stack``; those that run, and why the others do not."""
     relays: dict[str, Relay] = {}
     errors: dict[str, str] = {}
-    for name, start in (("pinhole-userspace", _start_pinhole), ("rtpengine", _start_rtpengine)):
+    for name, start in _STARTS.items():
         progress(f"starting {name}")
         try:
             relays[name] = start(stack, directory / name, network)
@@ -93,7 +98,18 @@ def _start_rtpengine(stack: ExitStack, directory: Path, network: Network) -> Rel
 
 
 def _start_pinhole(stack: ExitStack, directory: Path, network: Network) -> Relay:
-    raise UnavailableError("not yet")
+    load_cpu, system_cpu = cores()
+    redis = RedisServer(directory, prefix=(*network.relay.prefix, *pinned(load_cpu)))
+    stack.callback(redis.stop)
+    started(redis.process, redis.start)
+    prefix = (*network.relay.prefix, *pinned(system_cpu), *most_files())
+    interfaces = [{"name": name, "address": address} for name, address in RELAY_ADDRESSES.items()]
+    ports = f"{_PINHOLE_PORTS.start}-{_PINHOLE_PORTS.stop - 1}"
+    settings = {"relay": {"interfaces": interfaces, "ports": ports, "media_timeout": _LONG_S}}
+    relay = Pinhole(directory, command="relay", redis_url=redis.url, settings=settings, prefix=prefix)
+    stack.callback(relay.stop)
+    started(relay.process, relay.start)
+    return Relay("pinhole-userspace", relay.process.pid, _ng_peer(stack, network, relay.ng_port))
 
 
 def _ng_peer(stack: ExitStack, network: Network, port: int) -> NgPeer:
@@ -101,3 +117,7 @@ def _ng_peer(stack: ExitStack, network: Network, port: int) -> NgPeer:
         peer = NgPeer(("127.0.0.1", port))
     stack.callback(peer.close)
     return peer
+
+
+_STARTS = {"pinhole-userspace": _start_pinhole, "rtpengine": _start_rtpengine}
+RELAY_NAMES = tuple(_STARTS)

@@ -13,7 +13,11 @@ Report = dict[str, Any]
 """What is printed as JSON; its shape is the command's public contract."""
 
 
-class UnavailableError(Exception):
+class BenchError(Exception):
+    """The benchmark itself went wrong: there is no figure to report."""
+
+
+class UnavailableError(BenchError):
     """A system could not take part; the message is the reason that the report gives."""
 
 

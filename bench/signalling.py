@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.accounting import cores, cpu_ns, pinned
-from bench.peers import SCENARIOS, Running, Start, start_kamailio, start_sippy
+from bench.peers import SCENARIOS, Running, Start, require, start_kamailio, start_sippy
 from bench.pinhole import start_pinhole
 from bench.report import Report, Results, Round, UnavailableError, assemble, percentile
 from tests.support.pinhole import CALLEE_ADDRESS
@@ -40,6 +40,15 @@ _STARTS: Mapping[str, Start] = {"pinhole": start_pinhole, "kamailio": start_kama
 
 def run(plan: Plan, progress: Callable[[str], None]) -> Report:
     """Measure every system; ``progress`` is told what happens."""
+    try:
+        results = _compare(plan, progress)
+    except UnavailableError as missing:
+        results = Results({}, dict.fromkeys(_STARTS, str(missing)))
+    return assemble(results, "cpu_ms_per_call", ours=("pinhole",))
+
+
+def _compare(plan: Plan, progress: Callable[[str], None]) -> Results:
+    require("sipp")
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pinhole-bench-")))
         load_cpu, system_cpu = cores()
@@ -56,8 +65,7 @@ def run(plan: Plan, progress: Callable[[str], None]) -> Report:
                 errors[name] = str(missing)
             else:
                 stack.callback(systems[name].stop)
-        rounds = _rounds(plan, systems, sipp, progress)
-    return assemble(Results(rounds, errors), "cpu_ms_per_call", ours=("pinhole",))
+        return Results(_rounds(plan, systems, sipp, progress), errors)
 
 
 def _rounds(

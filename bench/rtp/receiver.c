@@ -2,7 +2,8 @@
 //
 // usage: receiver ADDRESS FIRST_PORT STREAMS   (stream i arrives at ADDRESS, FIRST_PORT + 2 * i)
 // Ends when nothing has come for QUIET_MS after the first packet, or for START_MS before it.
-// prints: packets, sequence gaps (packets missing), late or repeated, wrong (size, version, stream), p99 transit in us
+// prints "ready" once every port is bound; at the end: packets, missing (by sequence number), late or repeated,
+//   wrong (size, version or stream), 99th percentile of the transit time in microseconds
 #define _GNU_SOURCE
 #include "rtp.h"
 
@@ -116,6 +117,8 @@ int main(int count, char **arguments)
         if (epoll_ctl(poll, EPOLL_CTL_ADD, sockets[i], &interest))
             die("epoll_ctl");
     }
+    puts("ready");
+    fflush(stdout);
     struct epoll_event ready[256];
     int ready_count;
     while ((ready_count = epoll_wait(poll, ready, 256, packets ? QUIET_MS : START_MS)) > 0)

@@ -31,6 +31,7 @@ def test_calls_succeed_and_leave_nothing_behind(
         options=["-d", "500", "-trace_msg", "-message_file", "messages.log"],
     )
 
+    wait_for(lambda: bool(redis_server.live_calls()), 5, "calls are in Redis while they last")
     caller.assert_all_successful(50)
     wait_for(lambda: not redis_server.live_calls(), 5, "the calls' keys are removed")
     answered = callee.stop().statistics

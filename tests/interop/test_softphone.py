@@ -62,7 +62,7 @@ def test_a_phone_behind_nat_is_called_and_heard(
         "routes": [{"from": "callers", "to": "phones"}],
         "users": {"bob": {"password": PASSWORD}},
     }
-    pinhole = start_pinhole(address="198.51.100.1", redis_url="", settings=settings, prefix=internet.prefix)
+    pinhole = start_pinhole(address="198.51.100.1", settings=settings, prefix=internet.prefix)
     phone = start_baresip(Account("bob", PASSWORD, pinhole.target), address="192.168.7.2", prefix=home.prefix)
 
     sipp.call(

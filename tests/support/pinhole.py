@@ -23,15 +23,15 @@ _PROGRAM = Path(sys.executable).with_name("pinhole")
 class Pinhole:
     """One Pinhole node. ``command`` is ``run`` (all of it), ``b2bua`` or ``relay``.
 
-    ``settings`` are laid over the base configuration, section by section. ``ng_port`` and ``target`` say where it
-    listens.
+    ``settings`` are laid over the base configuration. Without ``redis_url`` Pinhole starts a Redis of its own.
+    ``ng_port`` and ``target`` say where it listens.
     """
 
     def __init__(
         self,
         directory: Path,
         *,
-        redis_url: str,
+        redis_url: str = "",
         command: str = "run",
         address: str = "127.0.0.1",
         settings: Mapping[str, Any] | None = None,
@@ -44,15 +44,17 @@ class Pinhole:
         self.target = f"{address}:{self.port}"
         self._endpoints = [("udp", self.port), ("tcp", self.port)] if command != "relay" else []
         self._endpoints += [("udp", self.ng_port)] if command != "b2bua" else []
-        self.config: dict[str, Any] = {
-            "node": self.node,
-            "data_dir": str(directory),
-            "listen": [f"udp:{self.target}", f"tcp:{self.target}"],
-            "relay": {"ng": f"127.0.0.1:{self.ng_port}", "interfaces": [{"name": "default", "address": address}]},
-            "redis": {"url": redis_url},
-            "logs": {"format": "json"},
-            **(settings or {}),
-        }
+        self.config = _merged(
+            {
+                "node": self.node,
+                "data_dir": str(directory),
+                "listen": [f"udp:{self.target}", f"tcp:{self.target}"],
+                "relay": {"ng": f"127.0.0.1:{self.ng_port}", "interfaces": [{"name": "default", "address": address}]},
+                "redis": {"url": redis_url} if redis_url else {},
+                "logs": {"format": "json"},
+            },
+            settings or {},
+        )
         directory.mkdir(parents=True, exist_ok=True)
         config_path = directory / "pinhole.yaml"
         config_path.write_text(yaml.safe_dump(self.config))
@@ -85,6 +87,15 @@ def trunks_settings(callee_port: int, *, media: str = "relay", transport: str = 
         },
         "routes": [{"from": "callers", "to": "callee"}],
     }
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with ``over`` laid over it, mapping by mapping."""
+    result = {**base, **over}
+    for key in base.keys() & over.keys():
+        if isinstance(base[key], Mapping) and isinstance(over[key], Mapping):
+            result[key] = _merged(base[key], over[key])
+    return result
 
 
 class StartPinhole(Protocol):

@@ -10,7 +10,7 @@
     │   ├── MessageTooLargeError    513: more bytes or headers than we read
     │   └── FramingError            400: a stream whose next message cannot be found; close the connection
     ├── UnsupportedSchemeError      416: a URI that we cannot send to
-    └── SerializeError              500: our own mistake, a line break inside a header value
+    └── SerializeError              500: our own mistake, such as a line break in a header
 """
 
 from typing import TYPE_CHECKING, ClassVar
@@ -87,4 +87,4 @@ class UnsupportedSchemeError(SipError):
 
 
 class SerializeError(SipError):
-    """A header value with a line break in it: written out, it would be another header."""
+    """A header value with a line break in it: written out, it would be another header. Or text that is no text."""

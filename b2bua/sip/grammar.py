@@ -16,11 +16,14 @@ SPACE = " \t"
 """What linear white space is made of, once folded lines are joined."""
 
 TOKEN_CHARS = r"A-Za-z0-9\-.!%*_+`'~"
+ABSOLUTE_URI = r'[A-Za-z][A-Za-z0-9+.\-]*+:[^\x00-\x20\x7f<>"]++'
+"""A pattern for a URI of any scheme, as far as it must be known where it ends."""
+
 TOKEN = re.compile(rf"[{TOKEN_CHARS}]++")
 
 # What nearly every message has: no spaces, no quoted values. It is then safe to split at the semicolons.
-_PLAIN_PARAMS = re.compile(rf'(?:;[{TOKEN_CHARS}]++(?:=[^\s;,<>"]++)?+)++')
-_PARAMETER_VALUE = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\s;,<>"]++', re.DOTALL)
+_PLAIN_PARAMS = re.compile(rf'(?:;[{TOKEN_CHARS}]++(?:=[^\x00-\x20\x7f;,<>"]++)?+)++')
+_PARAMETER_VALUE = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\x00-\x20\x7f;,<>"]++', re.DOTALL)
 _HOST_NAME = re.compile(r"[A-Za-z0-9_.\-]++")
 # An opening quote or bracket without its end runs to the end of the text.
 _PROTECTED_OR_COMMA = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?+|<[^>]*+>?+|,', re.DOTALL)

@@ -3,7 +3,7 @@
 import re
 
 from b2bua.sip.errors import HeaderError, MessageTooLargeError, ParseError, VersionError
-from b2bua.sip.grammar import SPACE, is_token, parse_number
+from b2bua.sip.grammar import ABSOLUTE_URI, SPACE, is_token, parse_number
 from b2bua.sip.headers.collection import Headers
 from b2bua.sip.headers.name_address import NameAddress
 from b2bua.sip.headers.names import SINGLE_HEADERS, SPELLINGS, canonical_name
@@ -21,7 +21,7 @@ COPIED_HEADERS = frozenset(("Via", "From", "To", "Call-ID", "CSeq", "Timestamp")
 _FOLD = re.compile(r"\r\n[ \t]++")
 _LINE_BREAK = re.compile(r"[\r\n]")
 _VERSION = re.compile(r"SIP/\d++\.\d++", re.ASCII)
-_REQUEST_URI = re.compile(r'[A-Za-z][A-Za-z0-9+.\-]*+:[^\x00-\x20\x7f<>"]++')
+_REQUEST_URI = re.compile(ABSOLUTE_URI)
 _STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6]\d\d)(?: (.*))?", re.ASCII)
 
 

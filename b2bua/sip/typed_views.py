@@ -115,7 +115,10 @@ class Message:
         breaks = len(lines) + 1
         if text.count("\n") != breaks or text.count("\r") != breaks:
             raise SerializeError(f"a line break inside a header of {start_line[:80]!r}")
-        return text.encode("utf-8", "surrogateescape") + self.body
+        try:
+            return text.encode("utf-8", "surrogateescape") + self.body
+        except UnicodeEncodeError as fault:
+            raise SerializeError(f"half a character in a header of {start_line[:80]!r}") from fault
 
 
 def _mandatory(name: str, value: T | None) -> T:

@@ -4,14 +4,14 @@ import re
 from typing import NamedTuple
 
 from b2bua.sip.errors import HeaderError
-from b2bua.sip.grammar import SPACE, Params, format_params, parse_params, quote, unquote
+from b2bua.sip.grammar import ABSOLUTE_URI, SPACE, TOKEN_CHARS, Params, format_params, parse_params, quote, unquote
 
 _QUOTED_NAME = re.compile(r'("[^"\\]*+(?:\\.[^"\\]*+)*+")[ \t]*+<', re.DOTALL)
 # What nearly every message has, in one match: no escapes in the name, no parameter but the tag.
 _COMMON = re.compile(
-    r'(?:"([^"\\]*+)"[ \t]*+|([^"<\\]*+))<([A-Za-z][A-Za-z0-9+.\-]*+:[^\s<>"]++)>(?:;tag=([A-Za-z0-9\-.!%*_+`\'~]++))?'
+    rf'(?:"([^"\\]*+)"[ \t]*+|([^"<\\]*+))<({ABSOLUTE_URI})>(?:;tag=([{TOKEN_CHARS}]++))?',
 )
-_URI = re.compile(r'[A-Za-z][A-Za-z0-9+.\-]*+:[^\s<>"]++')
+_URI = re.compile(ABSOLUTE_URI)
 
 
 class NameAddress(NamedTuple):

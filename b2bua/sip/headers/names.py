@@ -45,16 +45,16 @@ LIST_HEADERS = _words(
 """Headers whose one line may carry several values (RFC 3261 7.3.1)."""
 
 SINGLE_HEADERS = _words(
-    "Authentication-Info CSeq Call-ID Content-Disposition Content-Length Content-Type Date Event Expires From "
-    "Max-Forwards Min-Expires Min-SE RAck RSeq Refer-To Referred-By Replaces Session-Expires Subject To"
+    "CSeq Call-ID Content-Length Content-Type Event Expires From Max-Forwards Min-Expires Min-SE RAck RSeq "
+    "Refer-To Referred-By Replaces Session-Expires To"
 )
-"""Headers that a message has at most once: two of them mean that two readers may differ on what it says."""
+"""Headers that steer a call and come at most once: with two of them two readers may differ on what is said."""
 
 _OTHERS = _words(
-    "Authorization Content-ID Identity MIME-Version Organization P-Access-Network-Info P-Charging-Vector "
-    "Priority Proxy-Authenticate Proxy-Authorization Remote-Party-ID Reply-To Retry-After Server "
-    "Session-ID SIP-ETag SIP-If-Match Subscription-State Target-Dialog Timestamp User-Agent User-to-User "
-    "WWW-Authenticate"
+    "Authentication-Info Authorization Content-Disposition Content-ID Date Identity MIME-Version Organization "
+    "P-Access-Network-Info P-Charging-Vector Priority Proxy-Authenticate Proxy-Authorization Remote-Party-ID "
+    "Reply-To Retry-After Server Session-ID SIP-ETag SIP-If-Match Subject Subscription-State Target-Dialog "
+    "Timestamp User-Agent User-to-User WWW-Authenticate"
 )
 
 

@@ -15,7 +15,7 @@ import contextlib
 import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import hiredis
 from redis.asyncio import Redis, RedisCluster
@@ -133,8 +133,7 @@ class RawPipe(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Of asyncio.Protocol."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's Unix transport does not claim to be one
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Of asyncio.Protocol."""

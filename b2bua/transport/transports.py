@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from b2bua.config import Listener
+from b2bua.listeners import Listeners, NoListener
 from b2bua.sip.hop import Hop
 from b2bua.transport.receiver import Receiver
 from b2bua.transport.resolver import ResolutionError, Resolver, is_ip_literal
@@ -31,8 +32,8 @@ class Transports:
         self.resolver = resolver or Resolver(self._loop.time, families=_families(listeners))
         self._receiver = receiver
         self._listeners = tuple(listeners)
-        self._by_name = {listener.name: listener for listener in listeners}
-        self._by_kind = {_kind(listener.transport, listener.host): listener for listener in reversed(listeners)}
+        self._choice = Listeners(listeners)
+        self._is_closed = False
         self._udp: dict[str, UdpSocket] = {}
         self._tcp = TcpTransport(self._loop, receiver, self.stats, tcp_limits or TcpLimits())
         self._resolving: set[asyncio.Task[None]] = set()
@@ -56,9 +57,7 @@ class Transports:
         """Close everything; TCP connections after what is written has left."""
         for udp in self._udp.values():
             udp.close()
-        # Whatever is still to be sent finds no listener.
-        self._by_name.clear()
-        self._by_kind.clear()
+        self._is_closed = True
         self._udp.clear()
         self._tcp.close()
         for task in self._resolving:
@@ -66,36 +65,28 @@ class Transports:
 
     def send(self, data: bytes, hop: Hop) -> None:
         """Send one message. Never blocks and never raises; what cannot be sent is reported by ``on_error``."""
-        if not is_ip_literal(hop.host):
-            self._send_to_name(data, hop)
-            return
-        listener = self.listener_for(hop)
-        if listener is None:
+        if self._is_closed:
             self._fail(data, hop)
-        elif hop.transport == "UDP":
-            self._udp[listener.name].send(data, hop)
+        elif is_ip_literal(hop.host):
+            self._send_to_address(data, hop)
         else:
-            self._tcp.send(data, hop, listener)
-
-    def via_for(self, hop: Hop) -> tuple[str, int]:
-        """What our Via shows on the way to ``hop``: the advertised host and port of the listener that is used."""
-        listener = self.listener_for(hop) or self._listeners[0]
-        return listener.advertised_host, listener.advertised_port
-
-    def listener_for(self, hop: Hop) -> Listener | None:
-        """The listener that ``hop`` names, else the first of its transport and address family; None without one."""
-        listener = self._by_name.get(hop.listener)
-        if listener is not None and listener.transport == hop.transport:
-            return listener
-        found = self._by_kind.get(_kind(hop.transport, hop.host))
-        if found is None and not is_ip_literal(hop.host):
-            found = self._by_kind.get((hop.transport, True))
-        return found
+            self._send_to_name(data, hop)
 
     @property
     def connections(self) -> int:
         """How many TCP connections are up."""
         return self._tcp.connections
+
+    def _send_to_address(self, data: bytes, hop: Hop) -> None:
+        try:
+            listener = self._choice.for_hop(hop)
+        except NoListener:
+            self._fail(data, hop)
+            return
+        if listener.transport == "UDP":
+            self._udp[listener.name].send(data, hop)
+        else:
+            self._tcp.send(data, hop, listener)
 
     def _send_to_name(self, data: bytes, hop: Hop) -> None:
         known = self.resolver.known(hop)
@@ -125,11 +116,6 @@ class Transports:
             self._receiver.on_error(data, hop)
         finally:
             self._receiver.on_wakeup_end()
-
-
-def _kind(transport: str, host: str) -> tuple[str, bool]:
-    """Transport and whether the address is IPv6."""
-    return transport, ":" in host
 
 
 def _families(listeners: Sequence[Listener]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import uvloop
 
@@ -11,6 +11,8 @@ from b2bua.config import Listener
 from b2bua.sip.errors import ParseError
 from b2bua.sip.hop import Hop
 from b2bua.transport import Resolver, TcpLimits, Transports
+
+T = TypeVar("T")
 
 MESSAGE = b"OPTIONS sip:x@y SIP/2.0\r\nContent-Length: 4\r\n\r\nbody"
 
@@ -39,11 +41,12 @@ class Inbox:
         self.wakeups += 1
 
 
-async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
-    """Let the loop run until ``condition`` holds."""
+async def until(condition: Callable[[], T], seconds: float = 5.0) -> T:
+    """Let the loop run until ``condition`` gives something true; returns it."""
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not (found := condition()):
             await asyncio.sleep(0.001)
+        return found
 
 
 def listener(transport: str, name: str, host: str = "127.0.0.1") -> Listener:

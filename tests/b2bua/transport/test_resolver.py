@@ -196,19 +196,3 @@ async def test_what_is_sent_to_a_name_goes_to_its_first_address() -> None:
                 transports.send(MESSAGE, nowhere)
                 await until(lambda: inbox.errors)
                 assert inbox.errors.pop() == (MESSAGE, nowhere)
-
-
-@on_uvloop
-async def test_the_via_shows_the_advertised_address_of_the_listener_that_is_used() -> None:
-    names = [listener("UDP", "lan"), listener("UDP", "wan"), listener("UDP", "six", "::1"), listener("TCP", "tcp")]
-    async with running(*names) as (transports, _):
-        cases = {
-            Hop("UDP", "192.0.2.1", 5060): "lan",
-            Hop("UDP", "192.0.2.1", 5060, 0, "wan"): "wan",
-            Hop("UDP", "2001:db8::1", 5060): "six",
-            Hop("TCP", "192.0.2.1", 5060, 0, "wan"): "tcp",
-            Hop("UDP", "carrier.example", 0): "lan",
-        }
-        assert {hop: transports.via_for(hop) for hop in cases} == {
-            hop: (f"{name}.example", 5099) for hop, name in cases.items()
-        }

@@ -1,0 +1,221 @@
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+import pytest
+import uvloop
+
+from media_relay.forwarding import MediaPort, PortUnavailableError
+from media_relay.forwarding.userspace import UserspaceForwarder
+from tests.media_relay.media import Phone, receiver_report, rtp
+from tests.support.processes import free_port
+
+STUN = bytes.fromhex("000100002112a442") + bytes(12)
+DTLS = bytes.fromhex("16fefd") + bytes(40)
+
+
+class Engine:
+    """A forwarder with a pair of wired ports between two phones."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.forwarder = UserspaceForwarder(loop)
+        self.a, self.b = Phone(), Phone()
+        self.facing_a, self.facing_b = self.open(self.a), self.open(self.b)
+        self.facing_a.rtp_exit = self.facing_a.rtcp_exit = self.facing_b
+        self.facing_b.rtp_exit = self.facing_b.rtcp_exit = self.facing_a
+
+    def open(self, phone: Phone) -> MediaPort:
+        port = self.forwarder.open(phone.host, free_port(phone.host))
+        port.latch.expect((phone.host, phone.port), None, monotonic() + 60)
+        return port
+
+    def close(self) -> None:
+        self.forwarder.shut_down()
+        self.a.close()
+        self.b.close()
+
+
+def run(scenario: Callable[[Engine], Awaitable[None]]) -> None:
+    async def main() -> None:
+        engine = Engine(asyncio.get_running_loop())
+        try:
+            await scenario(engine)
+        finally:
+            engine.close()
+
+    uvloop.run(main())
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+@contextmanager
+def expected(port: MediaPort, **counts: int) -> Iterator[None]:
+    """Within the block the counters rise by these numbers and by no other."""
+    names = ("packets", "refused", "malformed", "unsent")
+    before = {name: getattr(port, name) for name in names}
+    yield
+    assert {name: getattr(port, name) - before[name] for name in names} == {**dict.fromkeys(names, 0), **counts}
+
+
+def test_packets_cross_both_ways_and_are_counted() -> None:
+    async def scenario(engine: Engine) -> None:
+        sent = [engine.a.send_rtp(engine.facing_a.port) for _ in range(50)]
+        back = engine.b.send_rtp(engine.facing_b.port)
+        await until(lambda: engine.facing_a.packets == 50 and engine.facing_b.packets == 1)
+        assert engine.b.inbox == sent
+        assert engine.a.receive_from() == (back, engine.facing_a.port)
+        assert engine.facing_a.octets == 50 * 172
+        assert engine.facing_a.reception.lost == 0
+        assert engine.facing_a.reception.ssrc == 0x1234
+        assert engine.facing_a.last_seen == pytest.approx(monotonic(), abs=2.0)
+
+    run(scenario)
+
+
+def test_the_first_wake_up_after_silence() -> None:
+    async def scenario(engine: Engine) -> None:
+        for count in (1, 2):
+            engine.a.send_rtp(engine.facing_a.port)
+            await until(lambda count=count: engine.facing_a.packets == count)  # type: ignore[misc]  # a bound default
+            await asyncio.sleep(0.05)  # longer than the engine keeps looking by itself
+
+    run(scenario)
+
+
+def test_strangers_are_refused_and_counted() -> None:
+    async def scenario(engine: Engine) -> None:
+        stranger = Phone()
+        engine.a.send_rtp(engine.facing_a.port)
+        await until(lambda: engine.facing_a.packets == 1)
+        with expected(engine.facing_a, refused=1):
+            stranger.send_rtp(engine.facing_a.port)
+            await until(lambda: engine.facing_a.refused == 1)
+        engine.b.send_rtp(engine.facing_b.port)
+        assert await asyncio.to_thread(engine.a.receive)
+        assert stranger.inbox == []
+        stranger.close()
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"", b"\x80", STUN, DTLS, rtp(1)[:11], b"\xc0" + rtp(1)[1:], b"GET / HTTP/1.1\r\n"]
+)
+def test_what_is_no_rtp_is_dropped_and_learned_from_by_nobody(garbage: bytes) -> None:
+    async def scenario(engine: Engine) -> None:
+        with expected(engine.facing_a, malformed=1):
+            engine.a.send(garbage, engine.facing_a.port)
+            await until(lambda: engine.facing_a.malformed == 1)
+        assert engine.facing_a.latch.source is None
+
+    run(scenario)
+
+
+def test_dtls_passes_where_it_is_due_and_other_media_pass_as_they_are() -> None:
+    async def scenario(engine: Engine) -> None:
+        engine.facing_a.dtls = True
+        engine.a.send(DTLS, engine.facing_a.port)
+        assert await asyncio.to_thread(engine.b.receive) == DTLS
+        engine.facing_b.carries_rtp = False
+        for data in (b"\x00\x01udptl", receiver_report()):
+            engine.b.send(data, engine.facing_b.port)
+            assert await asyncio.to_thread(engine.a.receive) == data
+
+    run(scenario)
+
+
+def test_rtcp_leaves_by_its_own_exit_and_its_report_is_read() -> None:
+    async def scenario(engine: Engine) -> None:
+        rtcp_phone = Phone()
+        rtcp_port = engine.open(rtcp_phone)
+        engine.facing_a.rtcp_exit = rtcp_port
+        rtcp_port.rtcp_exit = engine.facing_a
+        report = receiver_report(fraction_lost=25, jitter=80)
+        engine.a.send(report, engine.facing_a.port)
+        assert await asyncio.to_thread(rtcp_phone.receive_from) == (report, rtcp_port.port)
+        assert engine.facing_a.report is not None
+        assert (engine.facing_a.report.fraction_lost, engine.facing_a.report.jitter) == (25, 80)
+        rtcp_phone.send(report, rtcp_port.port)
+        assert await asyncio.to_thread(engine.a.receive_from) == (report, engine.facing_a.port)
+        rtcp_phone.close()
+
+    run(scenario)
+
+
+def test_nowhere_to_send_is_counted() -> None:
+    async def scenario(engine: Engine) -> None:
+        with expected(engine.facing_a, packets=3, unsent=3):
+            engine.facing_b.latch.expect(None, None, 0.0)
+            engine.a.send_rtp(engine.facing_a.port)
+            await until(lambda: engine.facing_a.unsent == 1)
+            engine.facing_b.latch.expect(("::1", 9), None, 0.0)  # another family than the port's
+            engine.a.send_rtp(engine.facing_a.port)
+            await until(lambda: engine.facing_a.unsent == 2)
+            engine.facing_a.rtp_exit = None
+            engine.a.send_rtp(engine.facing_a.port)
+            await until(lambda: engine.facing_a.unsent == 3)
+
+    run(scenario)
+
+
+def test_a_peer_that_is_gone_does_not_disturb() -> None:
+    async def scenario(engine: Engine) -> None:
+        engine.b.close()
+        for count in range(1, 20):  # ICMP says that nobody listens, after the first
+            engine.a.send_rtp(engine.facing_a.port)
+            await until(lambda count=count: engine.facing_a.packets == count)  # type: ignore[misc]  # a bound default
+
+    run(scenario)
+
+
+def test_a_flood_at_one_port_leaves_the_others_their_turn() -> None:
+    async def scenario(engine: Engine) -> None:
+        stranger = Phone()
+        engine.a.send_rtp(engine.facing_a.port)
+        await until(lambda: engine.facing_a.packets == 1)
+        for _ in range(400):
+            stranger.send_rtp(engine.facing_a.port)
+        engine.b.send_rtp(engine.facing_b.port)
+        await until(lambda: engine.facing_b.packets == 1)
+        assert engine.facing_a.refused < 400
+        stranger.close()
+
+    run(scenario)
+
+
+def test_ip6() -> None:
+    async def scenario(engine: Engine) -> None:
+        six = Phone("::1")
+        port = engine.open(six)
+        port.rtp_exit, engine.facing_a.rtp_exit = engine.facing_a, port
+        packet = engine.a.send_rtp(engine.facing_a.port)
+        assert await asyncio.to_thread(six.receive) == packet
+        packet = six.send_rtp(port.port)
+        assert await asyncio.to_thread(engine.a.receive) == packet
+        six.close()
+
+    run(scenario)
+
+
+def test_a_port_that_is_taken() -> None:
+    async def scenario(engine: Engine) -> None:
+        with pytest.raises(PortUnavailableError):
+            engine.forwarder.open("127.0.0.1", engine.a.port)
+        with pytest.raises(PortUnavailableError):
+            engine.forwarder.open("192.0.2.1", 30000)  # not an address of this machine
+
+    run(scenario)
+
+
+def test_a_closed_port_is_free_again() -> None:
+    async def scenario(engine: Engine) -> None:
+        number = engine.facing_a.port
+        engine.forwarder.close(engine.facing_a)
+        engine.facing_a = engine.forwarder.open("127.0.0.1", number)
+
+    run(scenario)

@@ -12,9 +12,11 @@ from types import TracebackType
 from typing import Any
 
 from ops.embedded_redis import die_with_parent
+from ops.phone.audio import is_complete
 
 _REPLY_S = 10.0
 _QUIT_S = 5.0
+_POLL_S = 0.01
 
 
 class PhoneError(Exception):
@@ -44,6 +46,7 @@ class Phone:
         self.events: list[dict[str, Any]] = []
         self._number = 0
         self._pending = b""
+        self._recording: Path | None = None
         self._process = subprocess.Popen(
             [sys.executable, "-m", "ops.phone.agent"],
             stdin=subprocess.PIPE,
@@ -100,8 +103,9 @@ class Phone:
         self.request("play", wav=str(wav))
 
     def record(self, wav: Path) -> None:
-        """Record what is heard in calls from now on; the file is complete once the call is over."""
+        """Record what is heard in calls from now on; the file is complete after ``wait_ended``."""
         self.request("record", wav=str(wav))
+        self._recording = wav
 
     def call(self, uri: str) -> None:
         """Call; ``wait_answered`` waits for the answer."""
@@ -129,8 +133,14 @@ class Phone:
         self.request("hangup")
 
     def wait_ended(self, timeout_s: float = 10.0) -> None:
-        """Wait until the call is over."""
+        """Wait until the call is over and its recording, if any, complete."""
         self.wait("call", timeout_s, state="disconnected")
+        deadline = time.monotonic() + _REPLY_S
+        # pjsua2's mixer closes the file in a thread of its own, and tells nobody.
+        while self._recording is not None and self._recording.exists() and not is_complete(self._recording):
+            if time.monotonic() > deadline:
+                raise PhoneError(f"{self.name}: the recording {self._recording} was never completed")
+            time.sleep(_POLL_S)
 
     def dial(self, digits: str) -> None:
         """Send DTMF digits (RFC 4733)."""

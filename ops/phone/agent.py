@@ -39,13 +39,13 @@ class _Call(pj.Call):  # type: ignore[misc]  # pjsua2 has no type hints
         self.recorder: Any = None
 
     def onCallState(self, prm: Any) -> None:  # noqa: N802  # pjsua2's name
-        """Tell the other end; forget the call when it is over, or its slot would be hung up for its successor."""
+        """Forget the call when it is over, or its slot would be hung up for its successor; tell the other end."""
         info = self.getInfo()
         state = _STATES.get(info.state, info.stateText.lower())
-        self._agent.tell(event="call", state=state, status=info.lastStatusCode, reason=info.lastReason)
         if info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
             self.player = self.recorder = None
             self._agent.call = None
+        self._agent.tell(event="call", state=state, status=info.lastStatusCode, reason=info.lastReason)
 
     def onCallMediaState(self, prm: Any) -> None:  # noqa: N802  # pjsua2's name
         """Connect what is to be played and recorded as soon as audio flows; again after each re-INVITE."""

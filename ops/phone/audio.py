@@ -39,6 +39,15 @@ def write_tone(path: Path, frequency: int, amplitude: int = 9000) -> None:
         file.writeframes(samples.tobytes())
 
 
+def is_complete(path: Path) -> bool:
+    """Whether the recorder has closed the file: only then does its header know how long it is."""
+    try:
+        with wave.open(str(path), "rb") as file:
+            return file.getnframes() > 0
+    except (EOFError, wave.Error):
+        return False
+
+
 def listen_for(path: Path, frequency: float) -> Heard:
     """How much of a recording (16 bit, mono, 8 kHz) is a tone of ``frequency`` Hz."""
     samples = _read(path)

@@ -21,9 +21,13 @@ _SHOWN_LENGTH = 60
 def explain(error: ValidationError, sources: Sources) -> Iterator[Problem]:
     """One problem for each of pydantic's errors, at the place and in the source that the value came from."""
     for details in error.errors(include_url=False):
-        # A bad key of a mapping has the location (..., key, "[key]").
-        location = tuple(part for part in details["loc"] if part != "[key]")
-        yield sources.problem(location, _message(details, location))
+        location = details["loc"]
+        if location[-1] == "[key]":
+            yield sources.problem(
+                location[:-1], f"this name {_reason(details['type'], details, details.get('ctx', {}))}"
+            )
+        else:
+            yield sources.problem(location, _message(details, location))
 
 
 def _message(details: ErrorDetails, location: Location) -> str:
@@ -37,9 +41,13 @@ def _message(details: ErrorDetails, location: Location) -> str:
     if kind in _LIST_ERRORS:
         return f"must be a list, but is {_kind_of(value)}"
     reason = _reason(kind, details, context)
-    if isinstance(value, Mapping) or (isinstance(value, str) and value in reason) or _is_secret(location):
+    if isinstance(value, Mapping) or (isinstance(value, str) and _is_quoted(value, reason)) or _is_secret(location):
         return reason
     return f"{_shortened(value)}{':' if kind == 'value_error' else ''} {reason}"
+
+
+def _is_quoted(value: str, reason: str) -> bool:
+    return value in reason or repr(value) in reason
 
 
 def _reason(kind: str, details: ErrorDetails, context: Mapping[str, Any]) -> str:

@@ -107,7 +107,7 @@ class LimitSettings(Section):
 class TrunkSettings(Credentials):
     """A peer that sends or takes calls. Without ``sources`` only its hosts that are addresses may call in."""
 
-    hosts: Values[Peer] = Field(min_length=1)
+    hosts: Values[Peer]
     sources: Values[Network] | None = None
     codecs: Values[str] = ()
     limits: LimitSettings = LimitSettings()
@@ -121,7 +121,7 @@ class RouteSettings(Section):
     source: Name | None = Field(default=None, alias="from")
     called: CalledPattern = re.compile(".*")
     rewrite: str | None = None
-    to: Values[Name] = Field(min_length=1)
+    to: Values[Name]
 
 
 class UserSettings(Credentials):

@@ -46,6 +46,8 @@ def _trunk_problems(settings: Settings, secrets_dir: Path | None) -> Iterator[Fi
         place = ("trunks", name)
         if name == PHONES:
             yield place, f"{PHONES!r} is what the registered phones are called in routes; choose another name"
+        if not trunk.hosts:
+            yield (*place, "hosts"), "needs at least one host"
         has_password = trunk.password is not None or trunk.password_secret is not None
         if bool(trunk.username) != has_password:
             yield place, "needs username and password (or password_secret) together"
@@ -84,6 +86,8 @@ def _route_problems(place: Location, route: RouteSettings, settings: Settings) -
     choices = f"known: {', '.join(known)}"
     if route.source is not None and route.source not in known:
         yield (*place, "from"), f"there is no trunk {route.source!r}; {choices}"
+    if not route.to:
+        yield (*place, "to"), f"needs at least one trunk; {choices}"
     for index, name in enumerate(route.to):
         if name not in known:
             yield (*place, "to", index), f"there is no trunk {name!r}; {choices}"

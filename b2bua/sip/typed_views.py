@@ -1,7 +1,5 @@
 """What requests and responses share: typed views of their headers, and the way out (RFC 3261 7)."""
 
-from typing import TypeVar
-
 from b2bua.sip.errors import HeaderError, SerializeError
 from b2bua.sip.grammar import parse_number
 from b2bua.sip.headers.collection import Headers
@@ -9,8 +7,6 @@ from b2bua.sip.headers.content_type import ContentType
 from b2bua.sip.headers.cseq import CSeq
 from b2bua.sip.headers.name_address import NameAddress
 from b2bua.sip.headers.via import Via
-
-T = TypeVar("T")
 
 MAX_FORWARDS_LIMIT = 255
 MAX_DELTA_SECONDS = 2**32 - 1
@@ -31,28 +27,30 @@ class Message:
     @property
     def call_id(self) -> str:
         """Call-ID (RFC 3261 20.8)."""
-        return _mandatory("Call-ID", self.headers.get("Call-ID"))
+        return self.headers.required("Call-ID", str)
 
     @property
     def cseq(self) -> CSeq:
         """CSeq (RFC 3261 20.16)."""
-        return _mandatory("CSeq", self.headers.typed("CSeq", CSeq.parse))
+        return self.headers.required("CSeq", CSeq.parse)
 
     @property
     def from_(self) -> NameAddress:
         """From (RFC 3261 20.20)."""
-        return _mandatory("From", self.headers.typed("From", NameAddress.parse))
+        return self.headers.required("From", NameAddress.parse)
 
     @property
     def to(self) -> NameAddress:
         """To (RFC 3261 20.39)."""
-        return _mandatory("To", self.headers.typed("To", NameAddress.parse))
+        return self.headers.required("To", NameAddress.parse)
 
     @property
     def top_via(self) -> Via:
         """The first Via: for a request who sent it, for a response who asked (RFC 3261 20.42)."""
         vias = self.vias
-        return _mandatory("Via", vias[0] if vias else None)
+        if not vias:
+            raise HeaderError("Via is missing")
+        return vias[0]
 
     @property
     def vias(self) -> list[Via]:
@@ -119,12 +117,6 @@ class Message:
             return text.encode("utf-8", "surrogateescape") + self.body
         except UnicodeEncodeError as fault:
             raise SerializeError(f"half a character in a header of {start_line[:80]!r}") from fault
-
-
-def _mandatory(name: str, value: T | None) -> T:
-    if not value:
-        raise HeaderError(f"{name} is missing")
-    return value
 
 
 def _parse_max_forwards(text: str) -> int:

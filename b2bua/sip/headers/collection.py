@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
+from b2bua.sip.errors import HeaderError
 from b2bua.sip.grammar import split_list
 from b2bua.sip.headers.names import LIST_HEADERS, SPELLINGS, canonical_name
 
@@ -109,6 +110,16 @@ class Headers:
             text = self._index().get(name)
             if text is not None:
                 self._typed[name] = known = parse(text)
+        return known
+
+    def required(self, name: str, parse: Callable[[str], T]) -> T:
+        """As ``typed``, but raises HeaderError where there is no such header or it is empty."""
+        known: T | None = self._typed.get(name)  # type: ignore[assignment]  # as above
+        if known is None:
+            text = self._index().get(name)
+            if not text:
+                raise HeaderError(f"{name} is missing")
+            self._typed[name] = known = parse(text)
         return known
 
     def typed_all(self, name: str, parse: Callable[[str], T]) -> list[T]:

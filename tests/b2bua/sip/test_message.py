@@ -259,7 +259,7 @@ def test_what_is_written_is_read_again(extra: list[tuple[str, str]], body: bytes
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from(["add", "set", "set_first", "insert"]), NAMES, VALUES)
+        st.tuples(st.sampled_from(["add", "set", "set_first", "insert"]), NAMES, VALUES.filter(bool))
         | st.tuples(st.just("remove"), NAMES, st.none()),
         max_size=8,
     )

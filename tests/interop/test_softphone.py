@@ -18,7 +18,7 @@ from tests.support.sipp import Sipp
 pytestmark = pytest.mark.peers
 
 SCENARIOS = Path(__file__).parent / "sipp"
-PASSWORD = "a long enough secret"
+PASSWORD = "long-enough-secret"
 CALL_MS = 4000
 HEARD_S = 2.5
 """How much of the tone must be heard: the call without its start and a margin for a busy machine."""

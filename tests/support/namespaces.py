@@ -67,10 +67,14 @@ class Namespace:
         ``random`` gives every flow a new source port, so that nothing works by guessing the inside port.
         """
         self.forward()
-        rules = (
-            "table ip nat { chain postrouting { type nat hook postrouting priority srcnat;"
-            f' oifname "{outside}" meta l4proto {{ tcp, udp }} masquerade to :20000-29999 random; }} }}'
-        )
+        rules = f"""
+            table ip nat {{
+                chain postrouting {{
+                    type nat hook postrouting priority srcnat
+                    oifname "{outside}" meta l4proto {{ tcp, udp }} masquerade to :20000-29999 random
+                }}
+            }}
+        """
         run_command(*self.prefix, "nft", "-f", "-", text=rules)
 
     @contextmanager

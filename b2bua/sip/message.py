@@ -5,7 +5,6 @@ import re
 from b2bua.sip.errors import HeaderError, MessageTooLargeError, ParseError, VersionError
 from b2bua.sip.grammar import ABSOLUTE_URI, SPACE, is_token, parse_number
 from b2bua.sip.headers.collection import Headers
-from b2bua.sip.headers.name_address import NameAddress
 from b2bua.sip.headers.names import SINGLE_HEADERS, SPELLINGS, canonical_name
 from b2bua.sip.headers.via import Via
 from b2bua.sip.typed_views import Message
@@ -110,12 +109,12 @@ def _parse(data: bytes) -> Request | Response:
         status, reason = _read_status_line(start_line)
         headers = _read_headers(lines)
         response = Response(status, reason, headers, _cut_body(headers, data[end + 4 :]))
-        _check_views(response)
+        response.read_views()
         return response
     method, uri = _read_request_line(start_line)
     headers = _read_headers(lines)
     request = Request(method, uri, headers, _cut_body(headers, data[end + 4 :]))
-    _check_views(request)
+    request.read_views()
     if request.cseq.method != method:
         raise HeaderError(f"CSeq says {request.cseq.method}, the request is {method}")
     return request
@@ -183,18 +182,6 @@ def _cut_body(headers: Headers, data: bytes) -> bytes:
         raise HeaderError(f"Content-Length: {announced} announced, {len(data)} received")
     headers.remove("Content-Length")
     return data[:announced]
-
-
-def _check_views(message: Message) -> None:
-    """Read every typed view once, so that none raises later, far from the transaction that could answer.
-
-    Via, From, To, Call-ID and CSeq are mandatory (RFC 3261 8.1.1); Max-Forwards is not, for RFC 2543's sake.
-    """
-    _ = message.top_via, message.from_, message.to, message.call_id, message.cseq
-    _ = message.contacts, message.max_forwards, message.content_type
-    for name in ("Record-Route", "Route"):
-        for value in message.headers.get_all(name):
-            NameAddress.parse(value)
 
 
 def read_answerable(data: bytes) -> Request | None:

@@ -1,5 +1,7 @@
 """What requests and responses share: typed views of their headers, and the way out (RFC 3261 7)."""
 
+from collections.abc import Callable
+
 from b2bua.sip.errors import HeaderError, SerializeError
 from b2bua.sip.grammar import parse_number
 from b2bua.sip.headers.collection import Headers
@@ -103,6 +105,21 @@ class Message:
         """Option tags that the sender understands, lower case (RFC 3261 20.37)."""
         return [tag.lower() for tag in self.headers.get_all("Supported")]
 
+    def read_views(self) -> None:
+        """Read every view, so that none raises later, far from the transaction that could still answer.
+
+        Via, From, To, Call-ID and CSeq are mandatory (RFC 3261 8.1.1); Max-Forwards is not, for RFC 2543's sake.
+        """
+        headers = self.headers
+        headers.read(_PARSERS)
+        _ = self.top_via, self.from_, self.to, self.call_id, self.cseq
+        if "Contact" in headers:
+            _ = self.contacts
+        for name in ("Record-Route", "Route"):
+            if name in headers:
+                for value in headers.get_all(name):
+                    NameAddress.parse(value)
+
     def serialize(self, start_line: str) -> bytes:
         """The message for the wire, Content-Length set right. Raises SerializeError."""
         lines = [start_line]
@@ -127,3 +144,13 @@ def _parse_expires(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 10):
         return MAX_DELTA_SECONDS
     return min(int(text), MAX_DELTA_SECONDS)
+
+
+_PARSERS: dict[str, Callable[[str], object]] = {
+    "CSeq": CSeq.parse,
+    "Content-Type": ContentType.parse,
+    "From": NameAddress.parse,
+    "Max-Forwards": _parse_max_forwards,
+    "To": NameAddress.parse,
+}
+"""The parsers of the views of one line, as the properties of Message use them."""

@@ -1,7 +1,7 @@
 """A message's headers, in order, as they were written."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from b2bua.sip.errors import HeaderError
@@ -30,8 +30,11 @@ class Headers:
 
     def get(self, name: str) -> str | None:
         """The first line's value of that name, not split."""
-        value = self._index().get(name)
-        return value if value is not None else self._index().get(self._spelt(name))
+        index = self._index()
+        value = index.get(name)
+        if value is None and SPELLINGS.get(name) != name:
+            return index.get(self._spelt(name))
+        return value
 
     def get_all(self, name: str) -> list[str]:
         """Every value of that name: every line, and for list headers every value of a line (RFC 3261 7.3.1)."""
@@ -80,9 +83,13 @@ class Headers:
     def remove(self, name: str) -> None:
         """Drop all lines of that name."""
         name = self._spelt(name)
-        self._items = [item for item in self._items if item[0] != name]
-        if self._first is not None:
-            self._first.pop(name, None)
+        index = self._index()
+        if index.pop(name, None) is None:
+            return
+        if self._items[-1][0] == name and len(index) == len(self._items) - 1:  # the last one, and no name repeated
+            self._items.pop()
+        else:
+            self._items = [item for item in self._items if item[0] != name]
         self._forget(name)
 
     def repeated(self) -> frozenset[str]:
@@ -123,11 +130,24 @@ class Headers:
         return known
 
     def typed_all(self, name: str, parse: Callable[[str], T]) -> list[T]:
-        """Every value of that name through ``parse``, remembered likewise: the list is not the caller's to change."""
+        """Every value of a list header through ``parse``, remembered likewise; the list is not the caller's to change."""
         known: list[T] | None = self._typed.get(name)  # type: ignore[assignment]  # as above
         if known is None:
-            self._typed[name] = known = [parse(value) for value in self.get_all(name)]
+            text = self._index().get(name, "")
+            if text and "," not in text and len(self._index()) == len(self._items):
+                known = [parse(text)]
+            else:
+                known = [parse(value) for value in self.get_all(name)]
+            self._typed[name] = known
         return known
+
+    def read(self, parsers: Mapping[str, Callable[[str], object]]) -> None:
+        """Do at once what ``typed`` would do later, for every header that is there and has a parser."""
+        typed = self._typed
+        for name, text in self._index().items():
+            parse = parsers.get(name)
+            if parse is not None:
+                typed[name] = parse(text)
 
     def __contains__(self, name: str) -> bool:
         return self.get(name) is not None

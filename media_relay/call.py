@@ -120,13 +120,15 @@ def _flows(sender: Stream, receiver: Stream) -> bool:
 class Call:
     """One call; times on the relay's clock in seconds."""
 
-    __slots__ = ("created", "dialogues", "id", "last_signal", "timeout_told")
+    __slots__ = ("created", "dialogues", "id", "last_signal", "next_check", "timeout_told")
 
     def __init__(self, call_id: str, now: float) -> None:
         self.id = call_id
         self.created = now
         self.last_signal = now
         self.dialogues: list[Dialogue] = []
+        self.next_check: float | None = None
+        """When its media is looked at next; None until the call is answered."""
         self.timeout_told = False
 
     def find_for_offer(self, from_tag: str, to_tag: str, via_branch: str) -> tuple[Dialogue, int] | None:

@@ -27,15 +27,18 @@ from media_relay.config import RelayConfig
 from media_relay.redis_link import LINK_ERRORS
 from media_relay.session import Relay
 
-CALLS_PER_BATCH: Final = 200
+CALLS_PER_BATCH: Final = 50
+"""Calls written at once: some milliseconds, for which media waits."""
 GATHER_S: Final = 0.02
 """How long answers are gathered into one batch."""
+PAUSE_S: Final = 0.1
+"""Between two batches of counters, so that with many calls each is written less often and not all the time."""
 
 log = structlog.get_logger("media_relay.redis")
 
 
 class _Written:
-    """What Redis holds of a call: the counters at the time of writing, and until when the key is safe."""
+    """What Redis holds of a call: the counters at the time of writing, and when the lease has to be renewed."""
 
     __slots__ = ("packets", "renew_at")
 
@@ -55,6 +58,7 @@ class Publisher:
         """What the heartbeat says beside the counts."""
         self._news = asyncio.Event()
         self._written: dict[str, _Written] = {}
+        self._rounds: deque[tuple[float, str]] = deque()  # when to look at a call's counters; each written call once
         self._due: set[str] = set()
         self._reshaped: set[str] = set()  # due calls that may have fewer streams than what is written
         self._gone: set[str] = set()
@@ -78,11 +82,11 @@ class Publisher:
             beat, count = now >= next_heartbeat, now >= next_counters
             if beat:
                 next_heartbeat = now + self._config.heartbeat_interval_s
-            if count:
-                next_counters = now + self._config.bindings_interval_s
-            # While Redis is away only the heartbeat tries it: news would make every answer wait for a timeout in turn.
-            if beat or count or not self._is_away:
+            # While Redis is away only the heartbeat tries it: each try may take as long as the connection's timeout.
+            if beat or not self._is_away:
                 await self._publish(now, beat=beat, count=count)
+            if count:
+                next_counters = max(self._rounds[0][0] if self._rounds else 0.0, monotonic() + PAUSE_S)
             await self._wait_for_news(min(next_heartbeat, next_counters) - monotonic())
 
     async def leave(self) -> None:
@@ -132,14 +136,17 @@ class Publisher:
         changes.clear()
 
     def _changed_calls(self, now: float) -> list[str]:
-        """Calls whose counters have moved since they were written, or whose lease wears out."""
-        changed = []
-        for call_id, written in self._written.items():
-            call = self._relay.calls.get(call_id)
-            if call is not None:
-                self._relay.refresh(call)
-                if packets_seen(call) != written.packets or now >= written.renew_at:
-                    changed.append(call_id)
+        """A batch of calls whose counters have moved since they were written, or whose lease wears out."""
+        changed: list[str] = []
+        while self._rounds and self._rounds[0][0] <= now and len(changed) < CALLS_PER_BATCH:
+            _, call_id = self._rounds.popleft()
+            call, written = self._relay.calls.get(call_id), self._written.get(call_id)
+            if call is None or written is None:
+                continue
+            self._rounds.append((now + self._config.bindings_interval_s, call_id))
+            self._relay.refresh(call)
+            if packets_seen(call) != written.packets or now >= written.renew_at:
+                changed.append(call_id)
         return changed
 
     async def _write_due(self, now: float) -> None:
@@ -159,6 +166,8 @@ class Publisher:
                     pipeline.expire(key, math.ceil(self._config.bindings_lease_s))
                 written[call_id] = _Written(packets_seen(call), now + self._config.bindings_lease_s / 3)
             # Noted before the outcome is known: what may be in Redis must be deleted with the call.
+            new = written.keys() - self._written.keys()
+            self._rounds.extend((now + self._config.bindings_interval_s, call_id) for call_id in new)
             self._written |= written
             await pipeline.execute()
             self._due.difference_update(batch)

@@ -6,6 +6,7 @@ in ``Relay.changes`` for the shell to collect.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 
 from media_relay.call import Call, Dialogue, Side
 from media_relay.interfaces import LocalInterfaces, UnknownInterfaceError
@@ -58,6 +59,8 @@ class Relay:
         self.epoch = epoch
         self._negotiator = Negotiator(interfaces, learn_window_s)
         self._media_timeout_s = media_timeout_s
+        self._checks: list[tuple[float, str]] = []
+        """A heap: a call that was heard needs no look until the timeout has passed since."""
         self._new_session_id = new_session_id
 
     def handle(self, request: Request, now: float) -> Reply:
@@ -82,10 +85,19 @@ class Relay:
         A call is told once until it is signalled again. A call that is held, or has no media, is not silent.
         """
         silent = []
-        for call in self.calls.values():
-            if not call.timeout_told and self._is_silent(call, now):
+        while self._checks and self._checks[0][0] <= now:
+            due, call_id = heappop(self._checks)
+            call = self.calls.get(call_id)
+            if call is None or call.next_check != due:
+                continue  # ended since, and perhaps begun again
+            heard = self._last_heard(call)
+            if heard is None or call.timeout_told:
+                heard = now
+            elif now >= heard + self._media_timeout_s:
                 call.timeout_told = True
                 silent.append(call.id)
+                heard = now
+            self._check_at(call, heard + self._media_timeout_s)
         return silent
 
     def refresh(self, call: Call) -> None:
@@ -100,12 +112,17 @@ class Relay:
         for call in list(self.calls.values()):
             self._end(call, now)
 
-    def _is_silent(self, call: Call, now: float) -> bool:
+    def _last_heard(self, call: Call) -> float | None:
+        """When the silence of a call began at the earliest; None if it may be silent."""
         expected = [port for dialogue in call.dialogues if dialogue.answered for port in dialogue.expected_ports()]
         if not expected:
-            return False
+            return None
         self.refresh(call)
-        return now - max(call.last_signal, *(port.last_seen for port in expected)) > self._media_timeout_s
+        return max(call.last_signal, *(port.last_seen for port in expected))
+
+    def _check_at(self, call: Call, when: float) -> None:
+        call.next_check = when
+        heappush(self._checks, (when, call.id))
 
     def _offer(self, request: Offer, now: float) -> Reply:
         call = self.calls.get(request.call_id) or Call(request.call_id, now)
@@ -139,6 +156,8 @@ class Relay:
         sdp = _checked(lambda: self._negotiator.answer(dialogue, request, now))
         dialogue.sides[1 - dialogue.offerer].adopt_tag(request.to_tag)
         _note_signal(call, now)
+        if call.next_check is None:
+            self._check_at(call, now + self._media_timeout_s)
         self.changes.updated.add(call.id)
         return {"result": "ok", "sdp": sdp}
 

@@ -45,7 +45,9 @@ def start_sippy(directory: Path, next_hop: str, prefix: Sequence[str]) -> Runnin
     """Sippy's B2BUA from PyPI, its logging off."""
     port = free_port(kind=socket.SOCK_DGRAM)
     command: list[str | Path] = [_sippy_program(), "-f", "-l", "127.0.0.1", "-p", str(port), "-n", next_hop]
-    process = Process("sippy", command, directory=directory, prefix=prefix, environment={"SIPLOG_BEND": "none"})
+    process = Process(
+        "sippy", command, directory=directory, prefix=prefix, environment={**os.environ, "SIPLOG_BEND": "none"}
+    )
     started(process, lambda: process.start().wait_ready(("udp", port)))
     return Running(process.pid, f"127.0.0.1:{port}", process.stop)
 

@@ -28,7 +28,7 @@ def test_calls_succeed_and_leave_nothing_behind(
         calls=50,
         rate=25,
         transport=transport,
-        options=["-d", "500", "-trace_msg", "-message_file", "messages.log"],
+        options=["-d", "500"],
     )
 
     wait_for(lambda: bool(redis_server.live_calls()), 5, "calls are in Redis while they last")
@@ -40,7 +40,7 @@ def test_calls_succeed_and_leave_nothing_behind(
 
 def test_lost_messages_are_sent_again(sipp: Sipp, redis_server: RedisServer, start_pinhole: StartPinhole) -> None:
     # Both sipps throw away every tenth message; the callee lingers to answer a BYE whose 200 was lost.
-    lossy = ["-lost", "10", "-trace_msg", "-message_file", "messages.log"]
+    lossy = ["-lost", "10"]
     callee = sipp.serve(SCENARIOS / "callee.xml", address=CALLEE_ADDRESS, options=[*lossy, "-d", "6000"])
     pinhole = start_pinhole(redis_url=redis_server.url, settings=trunks_settings(callee.port))
 

@@ -58,7 +58,7 @@ class Process:
     """One started program with its log file. A context manager: leaving it ends the program.
 
     ``prefix`` goes before the command and must exec it without a fork (``taskset``, ``ip netns exec``), so that
-    ``pid`` is the program's own.
+    ``pid`` is the program's own. ``environment`` is all that the program sees; None is what we see.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Process:
         self.command = [*prefix, *map(str, command)]
         self.directory = directory
         self.log_path = directory / f"{name}.log"
-        self._environment = {**os.environ, **(environment or {})}
+        self._environment = os.environ if environment is None else environment
         self._stop_signal = stop_signal
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -82,15 +82,8 @@ class SippRun:
         """Wait for the end and demand that every one of ``calls`` succeeded."""
         result = self.finish(timeout)
         counted = result.statistics
-        assert (result.exit_code, counted.successful, counted.failed) == (0, calls, 0), f"{result}\n{self.trace()}"
+        assert (result.exit_code, counted.successful, counted.failed) == (0, calls, 0), f"{result} in {self._directory}"
         return result
-
-    def trace(self) -> str:
-        """The messages as sipp saw them, when the run traces them; the end only."""
-        try:
-            return (self._directory / "messages.log").read_text(errors="replace")[-6000:]
-        except OSError:
-            return ""
 
     def _result(self, code: int) -> SippResult:
         try:

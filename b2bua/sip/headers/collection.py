@@ -130,7 +130,7 @@ class Headers:
         return known
 
     def typed_all(self, name: str, parse: Callable[[str], T]) -> list[T]:
-        """Every value of a list header through ``parse``, remembered likewise; the list is not the caller's to change."""
+        """Every value of a list header through ``parse``, remembered likewise; the list is not to be changed."""
         known: list[T] | None = self._typed.get(name)  # type: ignore[assignment]  # as above
         if known is None:
             text = self._index().get(name, "")

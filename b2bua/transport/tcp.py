@@ -78,7 +78,7 @@ class TcpTransport:
     async def listen(self, listener: Listener) -> int:
         """Open a listener; returns its port. Raises OSError."""
         server = await self._loop.create_server(
-            self._factory(listener.name), listener.host, listener.port, reuse_address=True, backlog=1024
+            self._factory(listener.name), listener.host, listener.port, backlog=1024
         )
         self._servers.append(server)
         port: int = server.sockets[0].getsockname()[1]

@@ -94,6 +94,31 @@ async def test_a_connection_that_the_peer_closed_is_made_anew() -> None:
 
 
 @on_uvloop
+async def test_a_connection_that_is_closing_is_not_used_again() -> None:
+    async with running(LISTENER) as (one, errors), running(LISTENER) as (two, inbox):
+        hop = Hop("TCP", "127.0.0.1", two.ports["tcp"])
+        one.send(MESSAGE, hop)
+        await until(lambda: inbox.messages)
+        (connection,) = one._tcp._by_flow.values()
+        connection.close()
+        one.send(MESSAGE, hop)
+        await until(lambda: len(inbox.messages) == 2)
+        assert errors.errors == []
+
+
+@on_uvloop
+async def test_what_a_peer_leaves_unread_is_bounded() -> None:
+    async with running(LISTENER) as (transports, inbox):
+        _, writer = await connect(transports)
+        writer.write(MESSAGE)
+        await until(lambda: inbox.messages)
+        for _ in range(64):
+            transports.send(b"x" * 1_000_000, inbox.messages[0][1])
+        await until(lambda: inbox.errors)
+        assert transports.stats.sent + transports.stats.send_errors == 64
+
+
+@on_uvloop
 async def test_nobody_listening_is_reported_for_every_message() -> None:
     async with running(LISTENER) as (transports, inbox):
         server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
@@ -175,7 +200,9 @@ async def test_a_message_that_never_ends_costs_the_connection() -> None:
     async with running(LISTENER, limits=TcpLimits(patience_s=0.1)) as (transports, _):
         reader, writer = await connect(transports)
         _, honest = await connect(transports)
-        honest.write(MESSAGE)
+        honest.write(MESSAGE[:10])
+        await until(lambda: any(each._unfinished_since for each in transports._tcp._by_flow.values()))
+        honest.write(MESSAGE[10:])
         writer.write(b"INVITE sip:")
         assert await reader.read() == b""
         assert transports.stats.connections_closed_slow == 1

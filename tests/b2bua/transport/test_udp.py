@@ -98,7 +98,21 @@ class FullSocket:
 
 
 @on_uvloop
-async def test_while_the_socket_is_full_datagrams_wait_in_order_and_beyond_a_bound_are_lost() -> None:
+async def test_what_is_sent_after_the_socket_was_full_does_not_overtake() -> None:
+    async with running(listener("UDP", "one")) as (transports, _):
+        with closing(peer()) as phone:
+            one = transports._udp["one"]
+            full = one._socket = FullSocket(one._socket)
+            hop = Hop("UDP", "127.0.0.1", phone.getsockname()[1])
+            transports.send(b"first", hop)
+            full.full = False
+            transports.send(b"second", hop)
+            await until(lambda: transports.stats.sent == 2)
+            assert [phone.recv(100) for _ in range(2)] == [b"first", b"second"]
+
+
+@on_uvloop
+async def test_while_the_socket_is_full_datagrams_wait_and_beyond_a_bound_are_lost() -> None:
     async with running(listener("UDP", "one")) as (transports, _):
         with closing(peer()) as phone:
             one = transports._udp["one"]

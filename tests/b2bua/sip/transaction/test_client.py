@@ -72,6 +72,15 @@ def test_a_provisional_response_ends_retransmission_and_timeout_of_an_invite() -
     assert transaction.state is State.PROCEEDING
 
 
+def test_a_provisional_response_at_the_last_moment_still_ends_the_timeout() -> None:
+    bench = Bench()
+    _, sent = begin(bench)
+    bench.advance(31.8)
+    bench.receive(answer(sent, 180))
+    bench.advance(10)
+    assert bench.diary.names() == ["response"]
+
+
 def test_after_a_provisional_response_other_requests_are_repeated_every_t2() -> None:
     bench = Bench()
     _, sent = begin(bench, "INFO")
@@ -100,6 +109,7 @@ def test_a_failure_is_acknowledged_again_and_again_for_timer_d_and_told_once() -
         ("CSeq", "1 ACK"),
     ]
     bench.advance(31.9)
+    bench.receive(answer(sent, 180))
     bench.receive(answer(sent, 486))
     assert bench.take() == [ack]
     assert bench.diary.names() == ["response"]

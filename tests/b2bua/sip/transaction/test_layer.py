@@ -96,6 +96,7 @@ def test_sent_by_is_compared_without_regard_to_case() -> None:
     bench.receive(request("INVITE", sent_by="Phone.Example"))
     bench.receive(request("INVITE", sent_by="phone.example"))
     assert bench.diary.names() == ["request"]
+    assert bench.layer.stats.retransmissions_received == 1
 
 
 OLD_VIA = "SIP/2.0/UDP 192.0.2.1:5060;branch=1"

@@ -144,7 +144,7 @@ def test_any_bytes_are_framed_or_refused(segments: list[bytes]) -> None:
         [bytes([byte]) for byte in message(b"l: 60000\r\n", b"\r" * 60_000)],
         [bytes([byte]) for byte in b"OPTIONS" + b"\r\na" * 21_000],
         [PING * 500_000],
-        [b"\r"] * 200_000,
+        [b"\r"] * 100_000,
     ],
     ids=["pipelined", "body a byte at a time", "headers a byte at a time", "pings", "carriage returns"],
 )
@@ -155,5 +155,5 @@ def test_time_is_linear_in_the_stream(segments: list[bytes]) -> None:
     for segment in segments:
         framer.feed(segment)
 
-    # What is quadratic needs many seconds.
-    assert process_time() - start < 2
+    # What searches again from the start needs a second and more.
+    assert process_time() - start < 0.6

@@ -11,7 +11,10 @@ from tests.support.redis_server import RedisServer
 
 
 def start_pinhole(directory: Path, next_hop: str, prefix: Sequence[str]) -> Running:
-    """``pinhole b2bua`` with media passed by. Its Redis is on the load's core: the peers have no such work."""
+    """``pinhole b2bua`` with media passed by; it logs no more than its peers, which log nothing a call.
+
+    Its Redis is on the load's core: the peers have no such work.
+    """
     with ExitStack() as stack:
         redis = RedisServer(directory, prefix=pinned(cores()[0]))
         stack.callback(redis.stop)

@@ -180,7 +180,6 @@ class Journal:
         if not await self.flushed(self._settings.stop_s):
             log.error("journal-left-unwritten", lag_s=round(self.lag_s, 3))
         await self._say_farewell()
-        self._pipe = None
         await self._keeper.stop()
 
     async def flushed(self, timeout_s: float) -> bool:
@@ -245,7 +244,7 @@ class Journal:
     def _flush(self) -> None:
         self._timer = None
         pipe = self._pipe
-        if pipe is None or pipe.unanswered >= _WINDOW:
+        if pipe is None or len(self._in_flight) >= _WINDOW:
             return  # _attach or _answered wakes us again
         work = self._backlog.take(self._snapshot, urgent=_URGENT, leisurely=_LEISURELY)
         since, self._waiting_since = self._waiting_since, None
@@ -362,6 +361,8 @@ class Journal:
 
     def _beat(self, pipe: Pipe) -> None:
         """Renew the node's lease; now and then the calls' too."""
+        if pipe is not self._pipe:
+            return
         commands = self._writer.heartbeat(self._node_fields(), time.time(), self._settings.node_lease_s)
         pipe.send(commands, partial(self._beaten, pipe, commands, self._is_first_beat))
         self._is_first_beat = False
@@ -374,11 +375,12 @@ class Journal:
             self._republish()
 
     async def _say_farewell(self) -> None:
-        if self._pipe is None:
+        pipe, self._pipe = self._pipe, None  # no heartbeat after the farewell
+        if pipe is None:
             return
         gone: asyncio.Future[list[object]] = self._loop.create_future()
-        self._pipe.send(self._writer.farewell(owns_calls=any(True for _ in self._live_calls())), gone.set_result)
-        waited: list[asyncio.Future[Any]] = [gone, self._pipe.lost]
+        pipe.send(self._writer.farewell(owns_calls=any(True for _ in self._live_calls())), gone.set_result)
+        waited: list[asyncio.Future[Any]] = [gone, pipe.lost]
         await asyncio.wait(waited, timeout=self._settings.stop_s, return_when=asyncio.FIRST_COMPLETED)
 
 

@@ -11,7 +11,6 @@ A pipe is used until it is lost; then another is opened. Redis answers in order,
 """
 
 import asyncio
-import contextlib
 import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -24,6 +23,7 @@ from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.exceptions import RedisError, ResponseError
 
 from b2bua.journal_writes import SCRIPTS, Command
+from b2bua.tasks import end_task
 from media_relay import redis_link
 
 Answered = Callable[[list[object]], None]
@@ -37,12 +37,8 @@ class Pipe(Protocol):
     """Done, with the reason, when the connection is gone. Batches unanswered by then never will be."""
 
     @property
-    def unanswered(self) -> int:
-        """Batches on their way."""
-
-    @property
     def waiting_s(self) -> float:
-        """For how long the oldest of them has been."""
+        """For how long the oldest batch has waited for its answer; 0 if there is none."""
 
     def send(self, commands: Sequence[Command], answered: Answered) -> None:
         """Send a batch, and call ``answered`` once all of it has been answered."""
@@ -103,13 +99,8 @@ class RawPipe(asyncio.Protocol):
         self._answers: list[object] = []
 
     @property
-    def unanswered(self) -> int:
-        """Batches on their way."""
-        return len(self._waiting)
-
-    @property
     def waiting_s(self) -> float:
-        """For how long the oldest of them has been."""
+        """For how long the oldest batch has waited for its answer; 0 if there is none."""
         return self._loop.time() - self._waiting[0][2] if self._waiting else 0.0
 
     def send(self, commands: Sequence[Command], answered: Answered) -> None:
@@ -184,13 +175,7 @@ class ClusterPipe:
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._client = client
         self._batches: asyncio.Queue[tuple[Sequence[Command], Answered]] = asyncio.Queue()
-        self._unanswered = 0
         self._sender = asyncio.create_task(self._send_batches())
-
-    @property
-    def unanswered(self) -> int:
-        """Batches on their way."""
-        return self._unanswered
 
     @property
     def waiting_s(self) -> float:
@@ -200,7 +185,6 @@ class ClusterPipe:
     def send(self, commands: Sequence[Command], answered: Answered) -> None:
         """Queue a batch behind those that are on their way."""
         if not self.lost.done():
-            self._unanswered += 1
             self._batches.put_nowait((commands, answered))
 
     def fail(self, reason: str) -> None:
@@ -211,9 +195,7 @@ class ClusterPipe:
     async def close(self) -> None:
         """Drop the connections."""
         self.fail("closed")
-        self._sender.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._sender
+        await end_task(self._sender)
         await self._client.aclose()
 
     async def _send_batches(self) -> None:
@@ -221,7 +203,6 @@ class ClusterPipe:
             while not self.lost.done():
                 commands, answered = await self._batches.get()
                 answers = await self._execute(commands)
-                self._unanswered -= 1
                 answered(answers)
         except redis_link.LINK_ERRORS as error:
             self.fail(str(error) or type(error).__name__)

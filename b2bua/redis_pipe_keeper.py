@@ -1,13 +1,13 @@
 """Keep a pipe to Redis open: connect, watch, connect again."""
 
 import asyncio
-import contextlib
 import random
 from collections.abc import Callable
 
 import structlog
 
 from b2bua.redis_pipe import Pipe, open_pipe
+from b2bua.tasks import end_task
 from media_relay import redis_link
 
 log = structlog.get_logger(__name__)
@@ -57,9 +57,7 @@ class PipeKeeper:
     async def stop(self) -> None:
         """Close the pipe and end. ``on_lost`` is not called any more."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await end_task(self._task)
 
     async def _keep(self) -> None:
         loop = asyncio.get_running_loop()

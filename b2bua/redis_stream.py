@@ -1,12 +1,12 @@
 """Follow one Redis stream: how the ops API and the relays speak to a B2BUA node."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from typing import Any
 
 import structlog
 
+from b2bua.tasks import end_task
 from media_relay import redis_link
 
 _BLOCK_S = 5.0
@@ -36,9 +36,7 @@ class StreamReader:
     async def stop(self) -> None:
         """Stop following and disconnect."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await end_task(self._task)
         await self._client.aclose()
 
     async def _follow(self) -> None:

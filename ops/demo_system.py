@@ -50,19 +50,17 @@ class DemoSystem:
         self.config_path.write_text(yaml.safe_dump(self._settings(ladder_kept_s), sort_keys=False))
 
     def __enter__(self) -> "DemoSystem":
-        self._start()
+        try:
+            self._start()
+        except DemoError:
+            self._stop()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_STOP_S)
-            self._process.kill()
-            self._process.wait()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        self._stop()
 
     def end_of_log(self) -> str:
         """The last lines of what the system logged."""
@@ -74,6 +72,15 @@ class DemoSystem:
         """Until the system ends by itself."""
         if self._process is not None:
             self._process.wait()
+
+    def _stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_STOP_S)
+            self._process.kill()
+            self._process.wait()
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def _settings(self, ladder_kept_s: int) -> dict[str, object]:
         return {

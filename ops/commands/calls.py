@@ -4,14 +4,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 
-from b2bua.store import CallStore, StoreError, UnknownCallError
 from ops.commands.common import (
     ConfigOption,
     Exit,
@@ -25,6 +24,9 @@ from ops.commands.common import (
     shown,
 )
 from ops.ladder import draw
+
+if TYPE_CHECKING:
+    from b2bua.store import CallStore
 
 Found = TypeVar("Found")
 
@@ -82,7 +84,9 @@ def hangup(call_id: CallArgument, config: ConfigOption = None, secrets: SecretsO
 
 
 @contextmanager
-def _store(config: ConfigOption, secrets: SecretsOption) -> Iterator[CallStore]:
+def _store(config: ConfigOption, secrets: SecretsOption) -> Iterator["CallStore"]:
+    from b2bua.store import CallStore, StoreError  # redis-py takes 0.2 s to import
+
     chosen = configuration(config, secrets)
     embedded = chosen.settings.redis.url is None
     try:
@@ -98,20 +102,24 @@ def _store(config: ConfigOption, secrets: SecretsOption) -> Iterator[CallStore]:
 
 
 def _find(look: Callable[[str], Found], call_id: str) -> Found:
+    from b2bua.store import UnknownCallError
+
     try:
         return look(call_id)
     except UnknownCallError:
         fail(f"there is no call {call_id!r}; `pinhole calls` lists the live ones")
 
 
-def _is_live(store: CallStore, call_id: str) -> bool:
+def _is_live(store: "CallStore", call_id: str) -> bool:
+    from b2bua.store import UnknownCallError
+
     try:
         return bool(store.call(call_id)["fields"])
     except UnknownCallError:
         return False
 
 
-def _print_json_calls(store: CallStore, watch: bool) -> None:
+def _print_json_calls(store: "CallStore", watch: bool) -> None:
     print_json(store.calls())
     try:
         while watch:
@@ -121,7 +129,7 @@ def _print_json_calls(store: CallStore, watch: bool) -> None:
         return
 
 
-def _watch(store: CallStore) -> None:
+def _watch(store: "CallStore") -> None:
     try:
         with Live(console=output, screen=output.is_terminal, auto_refresh=False) as live:
             while True:

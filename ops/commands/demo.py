@@ -1,26 +1,27 @@
 """``pinhole demo``: everything on loopback, one call, and the proof that it worked."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from ops.commands.common import Exit, JsonOption, errors, fail, output, print_json, shown
 from ops.commands.progress import Progress
-from ops.demo import LADDER_KEPT_S, DemoReport, run_demo
 from ops.demo_system import DemoError, DemoSystem
 from ops.ladder import draw
 from ops.phone import PhoneError
-from ops.redis_view import as_redis_cli
 from ops.synthetic_call import Direction
 
-_LADDER_KEPT_LONG_S = 600
+if TYPE_CHECKING:
+    from ops.demo import DemoReport
 
 KeepOption = Annotated[bool, typer.Option("--keep", help="Leave the system running, for a softphone; Ctrl-C ends it.")]
 
 
 def demo(as_json: JsonOption = False, keep: KeepOption = False) -> None:
     """Start everything on this machine and make a call between two telephones. Exit status 0: each heard the other."""
+    from ops.demo import LADDER_KEPT_S, run_demo  # redis-py takes 0.2 s to import
+
     progress = Progress()
     try:
         progress("starting Pinhole: Redis, relay, B2BUA")
@@ -62,7 +63,9 @@ def quality_table(directions: tuple[Direction, ...]) -> Table:
     return table
 
 
-def _print_report(report: DemoReport) -> None:
+def _print_report(report: "DemoReport") -> None:
+    from ops.redis_view import as_redis_cli
+
     if report.ladder:
         _print_section(f"Ladder of call {report.call_id}", draw(report.ladder))
     if report.redis_during:

@@ -1,5 +1,6 @@
 """A telephone to test with: the handle of a pjsua2 user agent that runs in a process of its own (`ops.phone.agent`)."""
 
+import contextlib
 import json
 import os
 import selectors
@@ -52,6 +53,7 @@ class Phone:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            bufsize=0,  # Nothing of ours is left to be flushed into a pipe whose reader has died.
             preexec_fn=die_with_parent(),
         )
         assert self._process.stdout is not None
@@ -162,12 +164,17 @@ class Phone:
             packets_sent=stats["sent"]["packets"],
         )
 
+    def quit(self) -> None:
+        """Have the process end; ``close`` waits for it."""
+        with contextlib.suppress(PhoneError):
+            self._send({"id": 0, "do": "quit"})
+
     def close(self) -> None:
         """End the process."""
         try:
-            self._send({"id": 0, "do": "quit"})
+            self.quit()
             self._process.wait(_QUIT_S)
-        except (PhoneError, subprocess.TimeoutExpired):
+        except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
         finally:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from b2bua.config import PHONES
 from b2bua.route_pattern import Rewrite, check_pattern
-from media_relay.redis_link import RedisUrlError, connect
 from ops.settings.document import Location
 from ops.settings.model import Credentials, RouteSettings, Settings, TrunkSettings
 from ops.settings.values import is_address
@@ -27,10 +26,7 @@ def find_problems(settings: Settings, secrets_dir: Path | None) -> Iterator[Find
     yield from _listen_problems(settings)
     yield from _relay_problems(settings)
     if settings.redis.url is not None:
-        try:
-            connect(settings.redis.url.get_secret_value())
-        except RedisUrlError as error:
-            yield ("redis", "url"), str(error)
+        yield from _redis_problems(settings.redis.url.get_secret_value())
 
 
 def secret_path(credentials: Credentials, secrets_dir: Path | None) -> Path | None:
@@ -114,6 +110,15 @@ def _listen_problems(settings: Settings) -> Iterator[Finding]:
         first = seen.setdefault((listen.transport, listen.address, listen.port), index)
         if first != index:
             yield ("listen", index), f"is the same socket as listen[{first}]"
+
+
+def _redis_problems(url: str) -> Iterator[Finding]:
+    from media_relay.redis_link import RedisUrlError, connect  # redis-py takes 0.2 s to import
+
+    try:
+        connect(url)
+    except RedisUrlError as error:
+        yield ("redis", "url"), str(error)
 
 
 def _relay_problems(settings: Settings) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pytest import approx
 
 from media_relay.e_model import mos, rating
 
@@ -10,15 +10,15 @@ codecs = st.sampled_from(["PCMU", "pcma", "G729", "GSM", "opus", ""])
 
 
 def test_a_perfect_g711_call_has_the_mos_of_g107() -> None:
-    assert mos(loss=0, delay_ms=0) == approx(4.41, abs=0.01)
+    assert mos(loss=0, delay_ms=0) == pytest.approx(4.41, abs=0.01)
 
 
 def test_g729_costs_what_g113_says() -> None:
-    assert rating(loss=0, delay_ms=0, codec="G729") == approx(93.2 - 11)
+    assert rating(loss=0, delay_ms=0, codec="G729") == pytest.approx(93.2 - 11)
 
 
 def test_five_percent_loss_of_concealed_g711() -> None:
-    assert rating(loss=0.05, delay_ms=0) == approx(93.2 - 95 * 5 / 30.1)
+    assert rating(loss=0.05, delay_ms=0) == pytest.approx(93.2 - 95 * 5 / 30.1)
 
 
 def test_delay_hurts_more_once_people_interrupt_each_other() -> None:

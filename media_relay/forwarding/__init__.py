@@ -4,10 +4,9 @@ The session decides what a port is for and writes it into the ``MediaPort``; the
 Engines: ``media_relay.forwarding.userspace``. Pure, but for the engines.
 """
 
-from collections.abc import Callable
 from typing import Protocol
 
-from media_relay.latching import Latch, SocketAddress
+from media_relay.latching import Latch
 from media_relay.quality import Reception
 from media_relay.rtp import ReportBlock
 
@@ -17,7 +16,7 @@ class PortUnavailableError(Exception):
 
 
 class MediaPort:
-    """One local UDP port, facing one side of a call; ``send(data, destination)`` sends from it, or raises OSError.
+    """One local UDP port, facing one side of a call.
 
     Set by the session:
 
@@ -48,14 +47,12 @@ class MediaPort:
         "report",
         "rtcp_exit",
         "rtp_exit",
-        "send",
         "unsent",
     )
 
-    def __init__(self, address: str, port: int, send: Callable[[memoryview, SocketAddress], object]) -> None:
+    def __init__(self, address: str, port: int) -> None:
         self.address = address
         self.port = port
-        self.send = send
         self.carries_rtp = True
         self.dtls = False
         self.latch = Latch()

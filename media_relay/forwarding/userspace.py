@@ -1,10 +1,13 @@
-"""Forwarding in this process: every port a socket, all sockets in one epoll set inside the event loop.
+"""Forwarding in this process: all sockets in one epoll set inside the event loop.
 
-What a packet costs decides how many calls a core relays, so the path of a good packet is one function without an
-allocation that can be avoided. How sockets are read:
+What a packet costs decides how many calls a core relays, so the path of a plain RTP packet is one function without an
+allocation that can be avoided. What keeps it short:
 
+- A port whose source is learned gets a second socket, connected to that source. The kernel then does the comparing, and
+  neither it nor Python handles an address for every packet. Everything else still meets the first socket, where it is
+  judged and counted.
 - One packet a socket and round. A round costs one ``epoll_wait`` for all sockets, a socket with one packet (the rule)
-  needs no second ``recvfrom`` just to learn that it is empty, and a flooded port gets its turn and no more.
+  needs no second read just to learn that it is empty, and a flooded port gets its turn and no more.
 - Under load a wake-up costs more than a packet. After one, the sockets are looked at every millisecond until they have
   been quiet for a while; only then is the event loop asked to wake us again. A packet waits a millisecond at most.
 - After a bounded number of rounds everybody else in the event loop has a turn.
@@ -16,16 +19,15 @@ import socket
 from time import monotonic
 from typing import Final
 
-from media_relay.forwarding import MediaPort, PortUnavailableError
+from media_relay.forwarding import MediaPort, PortUnavailableError, sockets
 from media_relay.latching import SocketAddress
 from media_relay.rtp import MIN_RTCP, MIN_RTP, RTP_FIELDS, is_rtcp, parse_reports
 
-RECEIVE_BUFFER: Final = 1 << 19
-"""Bytes a socket; the kernel grants at most net.core.rmem_max. Seconds of audio while the loop is held up."""
 TICK_S: Final = 0.001
 QUIET_TICKS: Final = 4
 """So many ticks without a packet end the ticking."""
 MAX_ROUNDS: Final = 16
+MAX_BACKLOG: Final = 256
 MAX_EVENTS: Final = 1024
 MAX_DATAGRAM: Final = 1 << 16
 
@@ -33,13 +35,25 @@ _DTLS_FIRST_BYTES = range(20, 64)
 """RFC 7983 7."""
 
 
+_NOBODY: Final[SocketAddress] = ("", 0)
+"""No latch ever has it as its source or destination, nor is it None, which they may have."""
+
+
 class _SocketPort(MediaPort):
-    __slots__ = ("receive", "socket")
+    """``socket`` takes packets from anybody; ``private`` is connected to ``peer`` and takes that one's alone."""
+
+    __slots__ = ("peer", "private", "receive", "send", "socket")
+
+    rtp_exit: "_SocketPort | None"  # ports of one engine are wired to each other only
+    rtcp_exit: "_SocketPort | None"
 
     def __init__(self, address: str, port: int, opened: socket.socket) -> None:
-        super().__init__(address, port, opened.sendto)
+        super().__init__(address, port)
         self.socket = opened
-        self.receive = opened.recvfrom_into
+        self.private: socket.socket | None = None
+        self.peer = _NOBODY
+        self.receive = opened.recv_into  # of the private socket, once there is one
+        self.send = opened.send
 
 
 class UserspaceForwarder:
@@ -48,7 +62,8 @@ class UserspaceForwarder:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._epoll = select.epoll()
-        self._ports: dict[int, _SocketPort] = {}
+        self._ports: dict[int, _SocketPort] = {}  # by the number of the socket that is open to anybody
+        self._settled: dict[int, _SocketPort] = {}  # by the number of the private socket
         self._buffer = bytearray(MAX_DATAGRAM)
         self._view = memoryview(self._buffer)
         self._quiet_ticks = 0
@@ -56,18 +71,25 @@ class UserspaceForwarder:
 
     def open(self, address: str, port: int) -> MediaPort:
         """Bind ``address:port``. Raises PortUnavailableError."""
-        opened = _bind(address, port)
+        try:
+            opened = sockets.bind(address, port)
+        except OSError as error:
+            raise PortUnavailableError(f"{address}:{port}: {error.strerror}") from error
         media_port = _SocketPort(address, port, opened)
         self._ports[opened.fileno()] = media_port
         self._epoll.register(opened.fileno(), select.EPOLLIN)
         return media_port
 
     def refresh(self, port: MediaPort) -> None:
-        """Nothing: this engine works on the port itself."""
+        """Counters are always up to date here; a port that no longer carries RTP leaves the path of plain RTP."""
+        assert isinstance(port, _SocketPort)
+        if not port.carries_rtp:
+            self._unsettle(port)
 
     def close(self, port: MediaPort) -> None:
         """Unbind."""
         assert isinstance(port, _SocketPort)
+        self._unsettle(port)
         number = port.socket.fileno()
         del self._ports[number]
         self._epoll.unregister(number)
@@ -108,51 +130,110 @@ class UserspaceForwarder:
         return True
 
     def _forward(self, ready: list[tuple[int, int]], now: float) -> None:
-        """Take one packet from each ready socket to its exit."""
-        ports, buffer, view, fields = self._ports, self._buffer, self._view, RTP_FIELDS.unpack_from
+        """Take one packet from each ready socket to its exit: the path of plain RTP."""
+        settled, buffer, view, fields = self._settled, self._buffer, self._view, RTP_FIELDS.unpack_from
         for number, _ in ready:
-            port = ports[number]
-            try:
-                size, source = port.receive(buffer)
-            except OSError:  # nothing there after all (a bad checksum), or an ICMP error of what was sent
+            port = settled.get(number)
+            if port is None:
+                self._receive_from_anybody(self._ports[number], now)
                 continue
-
-            # Ordered so that a good RTP packet from the latched source passes the fewest tests.
-            if size >= MIN_RTP and 128 <= buffer[0] < 192 and not 64 <= buffer[1] & 0x7F <= 95 and port.carries_rtp:
-                if source != port.latch.source and not _admit(port, source, now):
-                    continue
-                sequence, timestamp, ssrc = fields(buffer)
-                port.reception.count(sequence, timestamp, ssrc, now)
-                target = port.rtp_exit
-            else:
-                if not _is_acceptable(port, buffer, size):
-                    port.malformed += 1
-                    continue
-                if source != port.latch.source and not _admit(port, source, now):
-                    continue
-                target = _exit_of_other(port, buffer, view[:size])
-
+            try:
+                size = port.receive(buffer)
+            except OSError:  # nothing there after all (a bad checksum), or an ICMP error about what was sent
+                continue
+            target = port.rtp_exit
+            if (
+                size < MIN_RTP
+                or not 128 <= buffer[0] < 192
+                or 64 <= buffer[1] & 0x7F <= 95  # RTCP
+                or port.latch.source is not port.peer
+                or target is None
+                or target.latch.destination is not target.peer
+            ):
+                self._pass(port, size, port.peer, now)
+                continue
             port.packets += 1
             port.octets += size
             port.last_seen = now
-            if target is None or (destination := target.latch.destination) is None:
-                port.unsent += 1
-                continue
+            sequence, timestamp, ssrc = fields(buffer)
+            port.reception.count(sequence, timestamp, ssrc, now)
             try:
-                target.send(view[:size], destination)
+                target.send(view[:size])
             except OSError:  # unreachable, no buffer, a firewall: RTP is not repeated
                 port.unsent += 1
 
+    def _receive_from_anybody(self, port: _SocketPort, now: float) -> None:
+        """Take one packet, or all of them when the first has opened a private socket: what comes next comes there."""
+        had_private = port.private is not None
+        for _ in range(MAX_BACKLOG):
+            try:
+                size, source = port.socket.recvfrom_into(self._buffer)
+            except OSError:
+                return
+            self._pass(port, size, source, now)
+            if had_private or port.private is None:
+                return
 
-def _admit(port: MediaPort, source: SocketAddress, now: float) -> bool:
-    if port.latch.admit(source, now):
+    def _pass(self, port: _SocketPort, size: int, source: SocketAddress, now: float) -> None:
+        """Judge the packet in the buffer, count it, and take it to its exit: the path of everything else."""
+        is_rtp = port.carries_rtp and _is_rtp(self._buffer, size)
+        if not is_rtp and not _may_pass(port, self._buffer, size):
+            port.malformed += 1
+            return
+        if source != port.latch.source and not self._learn(port, source, now, is_rtp=is_rtp):
+            port.refused += 1
+            return
+        packet = self._view[:size]
+        target = port.rtp_exit
+        if is_rtp:
+            sequence, timestamp, ssrc = RTP_FIELDS.unpack_from(packet)
+            port.reception.count(sequence, timestamp, ssrc, now)
+        elif port.carries_rtp and packet[0] >= 128:
+            target = port.rtcp_exit
+            for block in parse_reports(packet):
+                port.report = block
+        port.packets += 1
+        port.octets += size
+        port.last_seen = now
+        if not _send(target, packet):
+            port.unsent += 1
+
+    def _learn(self, port: _SocketPort, source: SocketAddress, now: float, *, is_rtp: bool) -> bool:
+        """Ask the latch; a port that has learned a source of RTP gets its private socket."""
+        if source == port.peer:
+            source = port.peer  # the very object: the path of plain RTP compares by identity
+        if not port.latch.admit(source, now):
+            return False
+        if is_rtp and source is not port.peer:
+            self._unsettle(port)
+            self._settle(port, source, now)
         return True
-    port.refused += 1
-    return False
+
+    def _settle(self, port: _SocketPort, source: SocketAddress, now: float) -> None:
+        try:
+            private = sockets.connect(port.socket, source)
+        except OSError:  # too many open files, an address of another family: the first socket serves, only slower
+            return
+        port.private, port.peer = private, source
+        port.receive, port.send = private.recv_into, private.send
+        self._settled[private.fileno()] = port
+        self._epoll.register(private.fileno(), select.EPOLLIN)
+
+    def _unsettle(self, port: _SocketPort) -> None:
+        if port.private is not None:
+            number = port.private.fileno()
+            del self._settled[number]
+            self._epoll.unregister(number)
+            port.private.close()
+            port.private, port.peer = None, _NOBODY
 
 
-def _is_acceptable(port: MediaPort, buffer: bytearray, size: int) -> bool:
-    """Whether a packet that is not RTP may pass."""
+def _is_rtp(buffer: bytearray, size: int) -> bool:
+    return size >= MIN_RTP and 128 <= buffer[0] < 192 and not is_rtcp(buffer[1])
+
+
+def _may_pass(port: MediaPort, buffer: bytearray, size: int) -> bool:
+    """Whether a packet that is not RTP has business here."""
     if not port.carries_rtp:
         return size > 0
     if size >= MIN_RTCP and 128 <= buffer[0] < 192 and is_rtcp(buffer[1]):
@@ -160,24 +241,11 @@ def _is_acceptable(port: MediaPort, buffer: bytearray, size: int) -> bool:
     return port.dtls and size > 0 and buffer[0] in _DTLS_FIRST_BYTES
 
 
-def _exit_of_other(port: MediaPort, buffer: bytearray, packet: memoryview) -> MediaPort | None:
-    """Where a packet leaves that is RTCP, DTLS or no RTP medium at all."""
-    if not (port.carries_rtp and buffer[0] >= 128):
-        return port.rtp_exit
-    for block in parse_reports(packet):
-        port.report = block
-    return port.rtcp_exit
-
-
-def _bind(address: str, port: int) -> socket.socket:
-    opened = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+def _send(target: _SocketPort | None, packet: memoryview) -> bool:
+    if target is None or target.latch.destination is None:
+        return False
     try:
-        opened.setblocking(False)
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-        if opened.family == socket.AF_INET6:
-            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        opened.bind((address, port))
-    except OSError as error:
-        opened.close()
-        raise PortUnavailableError(f"{address}:{port}: {error.strerror}") from error
-    return opened
+        target.socket.sendto(packet, target.latch.destination)
+    except OSError:
+        return False
+    return True

@@ -28,7 +28,7 @@ class FakeForwarder:
         if port in self.taken:
             raise PortUnavailableError(f"{address}:{port}: taken")
         assert (address, port) not in self.open_ports, "bound twice"
-        self.open_ports[address, port] = MediaPort(address, port, lambda data, destination: None)
+        self.open_ports[address, port] = MediaPort(address, port)
         return self.open_ports[address, port]
 
     def refresh(self, port: MediaPort) -> None:

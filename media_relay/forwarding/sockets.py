@@ -1,0 +1,60 @@
+"""The two kinds of UDP sockets of a media port. Shell."""
+
+import socket
+from typing import Final
+
+from media_relay.latching import SocketAddress
+
+RECEIVE_BUFFER: Final = 1 << 19
+"""Bytes a socket; the kernel grants at most net.core.rmem_max. Seconds of audio while the loop is held up."""
+_MAX_STRAYS: Final = 16
+
+
+def bind(address: str, port: int) -> socket.socket:
+    """A socket that takes packets from anybody, and has the port to itself. Raises OSError."""
+    opened = _new_socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    try:
+        opened.bind((address, port))
+    except OSError:
+        opened.close()
+        raise
+    return opened
+
+
+def connect(bound: socket.socket, peer: SocketAddress) -> socket.socket:
+    """A socket on the port of ``bound`` that gets what comes from ``peer``, and sends there. Raises OSError.
+
+    Linux gives a packet to the socket that fits best. SO_REUSEADDR is set only while the second one is bound, so that
+    the port stays ours: another program could use the option to listen in.
+    """
+    opened = _new_socket(bound.family)
+    try:
+        for each in (bound, opened):
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.bind(bound.getsockname())
+        opened.connect(peer)
+        _discard_strays(opened)
+    except OSError:
+        opened.close()
+        raise
+    finally:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+    return opened
+
+
+def _new_socket(family: int) -> socket.socket:
+    opened = socket.socket(family, socket.SOCK_DGRAM)
+    opened.setblocking(False)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    if family == socket.AF_INET6:
+        opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    return opened
+
+
+def _discard_strays(opened: socket.socket) -> None:
+    """Drop what came between bind and connect, from whoever: nobody has judged it."""
+    for _ in range(_MAX_STRAYS):
+        try:
+            opened.recv(1)
+        except OSError:
+            return

@@ -24,18 +24,21 @@ class Listeners:
     def __init__(self, listeners: Iterable[Listener]) -> None:
         self._by_name = {listener.name: listener for listener in listeners}
         self._sent_by = {(each.advertised_host, each.advertised_port) for each in self._by_name.values()}
+        self.transports = frozenset(each.transport for each in self._by_name.values())
+        """What can be spoken here: ``UDP``, ``TCP`` ..."""
 
     def for_hop(self, hop: Hop) -> Listener:
         """The socket that a message to ``hop`` leaves by: the named one, or the first that fits."""
-        listener = self._by_name.get(hop.listener)
-        if listener is not None and listener.transport == hop.transport:
-            return listener
+        is_ipv6 = ":" in hop.host
+        named = self._by_name.get(hop.listener)
+        if named is not None and named.transport == hop.transport and (":" in named.host) == is_ipv6:
+            return named
         candidates = [each for each in self._by_name.values() if each.transport == hop.transport]
         for listener in candidates:
-            if (":" in listener.host) == (":" in hop.host):
+            if (":" in listener.host) == is_ipv6:
                 return listener
         if candidates:
-            return candidates[0]
+            return named if named in candidates else candidates[0]
         raise NoListener(f"no listener speaks {hop.transport}")
 
     def bound(self, hop: Hop) -> Hop:

@@ -81,7 +81,9 @@ class Admit:
 
     def on_invite(self, request: Request, transaction: ServerTransaction, source: Hop) -> None:
         """Begin a call, or raise the SipError that the INVITE is refused with."""
-        check_form(request)
+        if request.max_forwards == 0:
+            raise TooManyHops("Max-Forwards is 0")
+        check_demands(request)
         self._check_loop(request)
         check_body(request)
         sender = self._sender(request, source)
@@ -114,7 +116,9 @@ class Admit:
         tag = f"{call.id}-a"
         source = core.listeners.bound(source)
         contact = core.listeners.contact(source, tag)
-        dialog = Dialog.answering(request, tag, contact, source, pinned=sender == PHONES)
+        dialog = Dialog.answering(
+            request, tag, contact, source, pinned=sender == PHONES, spoken=core.listeners.transports
+        )
         call.a = Leg(id=tag, name="a", call=call, dialog=dialog, trunk=sender, invite=transaction)
         call.a.remote_sdp = request.body
         core.calls[call.id] = call
@@ -160,10 +164,8 @@ class Admit:
                 raise LoopDetected(f"call {call.id} has come back")
 
 
-def check_form(request: Request) -> None:
-    """What every request outside a dialog must have: hops left, a SIP target, no demands (RFC 3261 8.2.1, 8.2.2)."""
-    if request.max_forwards == 0:
-        raise TooManyHops("Max-Forwards is 0")
+def check_demands(request: Request) -> None:
+    """No request may ask for another kind of target than we serve, or for extensions (RFC 3261 8.2.2)."""
     scheme = request.uri.partition(":")[0].lower()
     if scheme not in ("sip", "tel"):
         raise UnsupportedSchemeError(f"{scheme}: is not served here")

@@ -1,5 +1,6 @@
 """One call: its two legs and what is known of it. Data only; the rooms beside this file act on it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -31,6 +32,8 @@ class LegState(StrEnum):
     """An INVITE is under way and nobody has answered it."""
     CONFIRMED = "confirmed"
     """A 2xx has been sent or received."""
+    UNACKNOWLEDGED = "unacknowledged"
+    """To be left, but the BYE has to wait until the peer has acknowledged our 2xx (RFC 3261 15)."""
     CANCELLING = "cancelling"
     """We asked for the INVITE to be given up; its final response is still to come."""
     LEAVING = "leaving"
@@ -42,9 +45,9 @@ class LegState(StrEnum):
 class Leg:
     """One side of a call: our dialog with one peer.
 
-    ``id`` is our tag in the dialog and the user part of our Contact. ``invite`` is the INVITE transaction that
-    is under way or was the last one; ``ack`` is the ACK that we sent for its 2xx, kept for retransmissions.
-    ``remote_sdp`` is the description that the peer sent last.
+    ``id`` is our tag in the dialog and the user part of our Contact. ``invite`` is an INVITE that is under way: ours,
+    or one of the peer's until our 2xx is acknowledged. ``ack`` is the ACK that we sent for the 2xx that began the
+    dialog, kept for its retransmissions. ``remote_sdp`` is the description that the peer sent last.
     """
 
     id: str
@@ -61,19 +64,33 @@ class Leg:
     """Where leg B's INVITE was sent."""
     patience: Timer | None = None
     """Runs until the target of an INVITE has said its first word."""
-    challenged: bool = False
-    """True once the target's challenge has been answered: a second one means the credentials are wrong."""
+    credentials: tuple[str, str] | None = None
+    """The header with which the last INVITE was authorised; its ACK carries it too (RFC 3261 22.1)."""
+    farewell: tuple[tuple[str, str], ...] = ()
+    """The headers of the BYE that waits while the leg is ``UNACKNOWLEDGED``."""
+    forks: tuple["Leg", ...] = ()
+    """Unwanted answers of other forks, each acknowledged and left with BYE; no part of the call."""
 
-    forks: int = 0
-    """How many unwanted answers of other forks have been refused."""
+    def stop_waiting(self) -> None:
+        """Nobody waits for the target's first word any more."""
+        if self.patience is not None:
+            self.patience.cancel()
+            self.patience = None
 
-    def fork(self, response: Response) -> "Leg":
+    @property
+    def awaits_first_ack(self) -> bool:
+        """Whether the peer has yet to acknowledge the 2xx with which we began the dialog."""
+        return isinstance(self.invite, ServerTransaction) and not self.invite.request.to.tag
+
+    def fork(self, response: Response, spoken: Collection[str]) -> "Leg":
         """A leg of its own for the dialog that another fork of this leg's INVITE has opened with a 2xx."""
-        self.forks += 1
         dialog = replace(self.dialog, local_cseq=self.invite_cseq)
-        dialog.establish(response)
-        name = f"{self.id}-f{self.forks}"
-        return Leg(name, self.name, self.call, dialog, self.trunk, LegState.DONE, invite_cseq=self.invite_cseq)
+        dialog.establish(response, spoken)
+        name = f"{self.id}-f{len(self.forks) + 1}"
+        fork = Leg(name, self.name, self.call, dialog, self.trunk, LegState.DONE, invite_cseq=self.invite_cseq)
+        fork.credentials = self.credentials
+        self.forks += (fork,)
+        return fork
 
 
 @dataclass(slots=True, eq=False)

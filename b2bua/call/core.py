@@ -105,25 +105,30 @@ class Core:
         self.note(leg, "out", f"{request.method} {request.uri}", hop, request.body)
         return self.transactions.send_request(request, hop, context, branch)
 
-    def send_ack(self, leg: Leg, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> None:
-        """Acknowledge the 2xx of ``leg``'s INVITE and keep the ACK, as the 2xx may come again (RFC 3261 13.2.2.4)."""
-        request = leg.dialog.request("ACK", leg.invite_cseq)
+    def send_ack(self, leg: Leg, cseq: int, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> bytes:
+        """Acknowledge the 2xx of ``leg``'s INVITE number ``cseq`` (RFC 3261 13.2.2.4).
+
+        Returns the ACK, to be repeated when the 2xx comes again.
+        """
+        request = leg.dialog.request("ACK", cseq)
+        if leg.credentials is not None:
+            request.headers.add(*leg.credentials)
         for name, value in headers:
             request.headers.add(name, value)
         request.body = body
         hop = self.listeners.bound(leg.dialog.hop)
-        leg.ack = self.transactions.send_ack(request, hop, f"{leg.id}-{leg.invite_cseq}-K")
         self.note(leg, "out", "ACK", hop, body)
+        return self.transactions.send_ack(request, hop, f"{leg.id}-{cseq}-K")
 
-    def repeat_ack(self, leg: Leg) -> None:
-        """Send the ACK again, for a 2xx that came again."""
-        if leg.ack:
-            self.shell.send(leg.ack, self.listeners.bound(leg.dialog.hop))
+    def repeat_ack(self, leg: Leg, ack: bytes) -> None:
+        """Send an ACK again, for a 2xx that came again; none is sent while there is none."""
+        if ack:
+            self.shell.send(ack, self.listeners.bound(leg.dialog.hop))
 
     # The relay
 
     def ask_relay(self, call: Call, command: RelayCommand, then: RelayThen) -> None:
-        """Have the relay do ``command``; ``then`` gets its reply, unless the call has ended meanwhile."""
+        """Have the relay do ``command``; ``then`` gets its reply, even if the call has ended meanwhile."""
         operation = next(self._operation_numbers)
         self._relay_operations[operation] = then
         self.note_relay(call, "out", str(command["command"]))

@@ -59,8 +59,6 @@ def caller_identity(from_: NameAddress, authority: str, tag: str) -> str:
 
 def user_of(uri: str) -> str:
     """The user part or the telephone number in ``uri``, escapes kept; empty when it has neither."""
-    if uri[:4].lower() == "tel:":
-        return uri[4:].partition(";")[0]
     return Uri.parse(uri).user
 
 

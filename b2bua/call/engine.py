@@ -6,13 +6,14 @@ decided here by its method and by whether it is inside a dialog, and told by the
 
 from collections.abc import Callable
 
-from b2bua.call import crossing
-from b2bua.call.admit import Admit, check_body, check_form
+from b2bua.call import crossing, failures
+from b2bua.call.admit import Admit, check_body, check_demands
 from b2bua.call.call import CallState, Leg, LegState
 from b2bua.call.core import Core, RelayReply
 from b2bua.call.exchange import Exchange
 from b2bua.call.media import MediaControl
 from b2bua.call.midcall import BRIDGED, MidCall
+from b2bua.call.refusals import MethodNotAllowed, NoSuchDialog, OutOfOrder
 from b2bua.call.registration import Registration
 from b2bua.call.setup import Setup
 from b2bua.call.shell import Shell
@@ -25,32 +26,6 @@ from b2bua.sip.errors import ParseError, SipError
 from b2bua.sip.hop import Hop
 from b2bua.sip.message import Request, Response
 from b2bua.sip.transaction import ClientTransaction, ServerTransaction
-
-
-class MethodNotAllowed(SipError):
-    """A method that is not served (RFC 3261 8.2.1)."""
-
-    status = 405
-    reason = "Method Not Allowed"
-
-    @property
-    def headers(self) -> list[tuple[str, str]]:
-        """What is served."""
-        return [("Allow", crossing.ALLOW)]
-
-
-class NoSuchDialog(SipError):
-    """A request for a dialog that is not here (RFC 3261 12.2.2)."""
-
-    status = 481
-    reason = "Call/Transaction Does Not Exist"
-
-
-class OutOfOrder(SipError):
-    """A request that an earlier one has overtaken (RFC 3261 12.2.2)."""
-
-    status = 500
-    reason = "Server Internal Error"
 
 
 class Engine:
@@ -125,10 +100,10 @@ class Engine:
         if method == "INVITE":
             self._admit.on_invite(request, transaction, source)
         elif method == "OPTIONS":
-            check_form(request)
+            check_demands(request)
             self._answer_options(transaction)
         elif method == "REGISTER":
-            check_form(request)
+            check_demands(request)
             self._registration.on_register(request, transaction, source)
         elif method in ("BYE", "UPDATE", "INFO"):
             raise NoSuchDialog(f"{method} outside a dialog")
@@ -145,13 +120,13 @@ class Engine:
         if request.cseq.number <= dialog.remote_cseq:
             raise OutOfOrder("CSeq is lower than before")
         dialog.remote_cseq = request.cseq.number
+        check_demands(request)
         if method == "BYE":
             self._teardown.on_bye(leg, request, transaction)
         elif method == "OPTIONS":
             self._answer_options(transaction, leg)
         elif method in BRIDGED:
             if method in ("INVITE", "UPDATE"):
-                check_form(request)
                 check_body(request)
             transaction.context = leg
             self._midcall.on_request(leg, request, transaction)
@@ -172,14 +147,18 @@ class Engine:
         leg = self._leg_of(request)
         if leg is None or not isinstance(leg.invite, ServerTransaction):
             return
-        if leg.invite.request.cseq.number != request.cseq.number:
+        invite = leg.invite
+        if invite.request.cseq.number != request.cseq.number or not invite.is_answered:
             return
         self.core.note(leg, "in", "ACK", source, request.body)
-        self.core.transactions.acknowledged(leg.invite)
+        self.core.transactions.acknowledged(invite)
         leg.invite = None
-        if leg.call.exchange is not None:
-            self._midcall.on_ack(leg, request)
-        elif leg is leg.call.a:
+        exchange = leg.call.exchange
+        if leg.state is LegState.UNACKNOWLEDGED:
+            self._teardown.on_ack(leg)
+        elif exchange is not None and exchange.server is invite:
+            self._midcall.on_ack(exchange, request)
+        elif invite.request.to.tag == "":
             self._setup.on_ack(leg.call, request)
 
     def on_cancel(self, request: Request, invite: ServerTransaction, cancel: ServerTransaction) -> None:
@@ -203,17 +182,19 @@ class Engine:
         self.core.note(leg, "in", f"{response.status} {response.reason}", transaction.hop, response.body)
         try:
             self._take_response(context, leg, response, transaction)
-        except SipError as error:
+        except SipError:
             # What B said cannot be used; A is not to blame and must not wait for ever.
-            self._teardown.begin(leg.call, "pinhole", 502, "Bad Gateway", error.headers)
+            if context is leg:
+                self._teardown.leg_done(leg)
+            self._teardown.begin(leg.call, "pinhole", *failures.BAD_ANSWER)
 
     def _take_response(self, context: object, leg: Leg, response: Response, transaction: ClientTransaction) -> None:
         if isinstance(context, Exchange):
-            self._midcall.on_response(context, response)
+            self._midcall.on_response(context, response, transaction)
         elif response.cseq.method == "INVITE":
             self._setup.on_response(leg, response, transaction)
-        elif response.status >= 200:
-            self._teardown.leg_done(leg)
+        else:
+            self._teardown.on_response(leg, response, transaction)
 
     def on_stray_response(self, response: Response, source: Hop) -> None:
         """A response that nobody waits for. It is dropped: nothing may be told from it."""
@@ -230,16 +211,16 @@ class Engine:
         """A 2xx of ours was never acknowledged."""
         leg = transaction.context
         if isinstance(leg, Leg):
-            self._teardown.on_ack_missing(leg.call)
+            self._teardown.on_ack_missing(leg)
 
     def _lost(self, transaction: ClientTransaction) -> None:
         context = transaction.context
         if isinstance(context, Exchange):
             self._midcall.on_lost(context)
-        elif isinstance(context, Leg) and context.state is LegState.LEAVING:
-            self._teardown.leg_done(context)
-        elif isinstance(context, Leg):
+        elif isinstance(context, Leg) and transaction.method == "INVITE":
             self._setup.on_lost(context)
+        elif isinstance(context, Leg):
+            self._teardown.leg_done(context)
 
     def _leg_of(self, request: Request) -> Leg | None:
         leg = self.core.legs.get(request.to.tag)

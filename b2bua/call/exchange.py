@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from b2bua.call.call import Leg
+from b2bua.sip.timers import Timer
 from b2bua.sip.transaction import ClientTransaction, ServerTransaction
 
 
@@ -18,8 +19,21 @@ class Exchange:
     server: ServerTransaction
     late_offer: bool = False
     client: ClientTransaction | None = None
+    cseq: int = 0
+    """The number under which ``answering``'s peer is asked."""
     cancelled: bool = False
-    answered_tag: str = ""
+    answered: bool = False
+    """Whether a 2xx has come."""
+    ack: bytes = b""
+    """What acknowledged that 2xx, kept for its retransmissions."""
+    patience: Timer | None = None
+    """Runs while a re-INVITE may be answered: a peer that only says 100 must not block the call's offers for ever."""
+
+    def stop_waiting(self) -> None:
+        """Nobody waits for the answer any more."""
+        if self.patience is not None:
+            self.patience.cancel()
+            self.patience = None
 
     @property
     def method(self) -> str:

@@ -2,31 +2,49 @@
 
 from typing import NamedTuple
 
+from b2bua.call import crossing
+from b2bua.sip.errors import SipError
+from b2bua.sip.message import Response
+
 
 class Failure(NamedTuple):
     """A final response that is no success, or what stands for one."""
 
     status: int
     reason: str
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 NOBODY_THERE = Failure(480, "Temporarily Unavailable")
 NO_ANSWER = Failure(480, "Temporarily Unavailable")
 NOT_REACHED = Failure(408, "Request Timeout")
 CANCELLED = Failure(487, "Request Terminated")
+TRUNK_FAILED = Failure(500, "Server Internal Error")
+BAD_ANSWER = Failure(502, "Bad Gateway")
 
 
-def for_caller(status: int, reason: str) -> Failure:
+def for_caller(response: Response) -> Failure:
     """B's final response as A sees it.
 
-    A redirection would show A what is behind us, and a challenge is between us and the trunk: to A both mean that
-    the trunk cannot take the call (RFC 3261 21.5.4).
+    A redirection would show A what is behind us, and a challenge is between us and the trunk. A 503 tells whoever
+    gets it to leave its sender alone for a while, which is right for B but not for us (RFC 3261 16.7, step 6).
     """
+    status = response.status
     if status < 400:
         return NOBODY_THERE
-    if status in (401, 407):
-        return Failure(503, "Service Unavailable")
-    return Failure(status, reason)
+    if status in (401, 407, 503):
+        return TRUNK_FAILED
+    return Failure(status, response.reason, tuple(crossing.response_headers(response)))
+
+
+def of(error: SipError) -> Failure:
+    """An error as the response that it maps to."""
+    return Failure(error.status, error.reason, tuple(error.headers))
+
+
+def of_answer(error: SipError) -> Failure:
+    """The same for what is wrong with B's answer: a Bad Request is then not A's."""
+    return BAD_ANSWER if error.status == 400 else of(error)
 
 
 def better(first: Failure | None, second: Failure) -> Failure:

@@ -5,14 +5,34 @@ origin is replaced and the codecs are filtered, the addresses are the parties' o
 """
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-from b2bua.call.call import Call, Leg
+from b2bua.call.call import Call, CallState, Leg
 from b2bua.call.core import Core, RelayCommand, RelayReply
 from b2bua.sip.errors import SipError
+from b2bua.sip.grammar import is_ipv6
+from b2bua.sip.hop import Hop
+from media_relay.ng.messages import PORTS_EXHAUSTED
 from sdp.bypass import hide_origin
 from sdp.errors import SdpError
 
 RETRY_AFTER_S = 5
+
+_PASSING_TROUBLE = (PORTS_EXHAUSTED, "load limit", "unknown call")
+"""What relays say, in lower case, when another try or another relay may do better."""
+
+
+class Receiver(NamedTuple):
+    """Whom an offer is for: the tag of the leg, if it is known already, the way to it and its trunk."""
+
+    tag: str
+    hop: Hop
+    trunk: str
+
+    @classmethod
+    def at(cls, leg: Leg) -> "Receiver":
+        """The peer of a leg that is there."""
+        return cls(leg.id, leg.dialog.hop, leg.trunk)
 
 
 class RelayUnavailable(SipError):
@@ -51,15 +71,20 @@ class MediaControl:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    def offer(self, sender: Leg, receiver: str, body: bytes, codecs: Sequence[str], then: Described) -> None:
-        """``sender`` offers ``body``; ``receiver`` is the tag of the leg that will answer, if it is known.
-
-        ``codecs`` are the only ones that may be offered on; none means all.
-        """
-        command = _command("offer", sender.call, sender.id, receiver, body)
+    def offer(self, sender: Leg, receiver: Receiver, body: bytes, then: Described) -> None:
+        """``sender`` offers ``body`` to ``receiver``, who is only shown the codecs that both their trunks allow."""
+        codecs = self._allowed_codecs(sender.trunk, receiver.trunk)
+        if codecs is not None and not codecs:
+            then(NotAcceptableHere(f"{sender.trunk} and {receiver.trunk} have no codec in common"))
+            return
+        command = _command("offer", sender.call, sender.id, receiver.tag, body)
         if codecs:
             command["codec"] = {"strip": ["all"], "except": [*codecs, "telephone-event"]}
-        self._describe(sender, body, command, codecs, then)
+        if is_ipv6(receiver.hop.host):
+            command["address-family"] = "IP6"
+        elif is_ipv6(sender.dialog.hop.host):
+            command["address-family"] = "IP4"
+        self._describe(sender, body, command, codecs or (), then)
 
     def answer(self, sender: Leg, offerer: str, body: bytes, then: Described) -> None:
         """``sender`` answers the offer of the leg ``offerer`` with ``body``."""
@@ -82,11 +107,23 @@ class MediaControl:
             return
 
         def replied(reply: RelayReply | None) -> None:
+            if call.state is CallState.ENDING:
+                # The delete may have reached the relay before this command was repeated to it.
+                self.delete(call)
+                return
             outcome = _outcome(reply)
             self._core.note_relay(call, "in", "ok" if isinstance(outcome, bytes) else str(outcome))
             then(outcome)
 
         self._core.ask_relay(call, command, replied)
+
+    def _allowed_codecs(self, *names: str) -> tuple[str, ...] | None:
+        """The codecs that every one of the trunks allows; None where none of them says."""
+        trunks = self._core.config.trunks
+        limits = [trunk.codecs for name in names if (trunk := trunks.get(name)) is not None and trunk.codecs]
+        if not limits:
+            return None
+        return tuple(codec for codec in limits[0] if all(codec in limit for limit in limits))
 
 
 def _command(name: str, call: Call, from_tag: str, to_tag: str, body: bytes) -> RelayCommand:
@@ -111,7 +148,7 @@ def _outcome(reply: RelayReply | None) -> bytes | SipError:
         return sdp if isinstance(sdp, bytes) else RelayUnavailable("the relay's answer has no SDP")
     why = reply.get("error-reason", b"")
     text = why.decode("utf-8", "replace") if isinstance(why, bytes) else "the relay refuses"
-    if "port" in text or "load" in text:
+    if any(trouble in text.lower() for trouble in _PASSING_TROUBLE):
         return RelayUnavailable(text)
     return NotAcceptableHere(text)
 

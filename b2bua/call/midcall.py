@@ -5,40 +5,21 @@ who asks while the other side's offer is on its way to him is told 491 (RFC 3261
 two parties behind one B2BUA see is the same that they would see without it.
 """
 
-from b2bua.call import crossing, failures
+from collections.abc import Iterable
+
+from b2bua.call import challenge, crossing, failures
 from b2bua.call.call import Call, CallState, Leg
 from b2bua.call.core import Core
 from b2bua.call.exchange import Exchange
-from b2bua.call.media import MediaControl
+from b2bua.call.media import MediaControl, Receiver
+from b2bua.call.refusals import NoSuchDialog, RequestPending, TooEarly
 from b2bua.call.setup import SDP
 from b2bua.call.teardown import Teardown
 from b2bua.sip.errors import SipError
 from b2bua.sip.message import Request, Response
-from b2bua.sip.transaction import ServerTransaction
+from b2bua.sip.transaction import ClientTransaction, ServerTransaction
 
 BRIDGED = ("INVITE", "UPDATE", "INFO", "MESSAGE")
-
-_ENDS_DIALOG = (408, 481)
-"""Responses after which the dialog they come from is no more (RFC 5057 5.1)."""
-
-
-class RequestPending(SipError):
-    """Two offers have crossed (RFC 3261 14.2)."""
-
-    status = 491
-    reason = "Request Pending"
-
-
-class OfferUnderWay(SipError):
-    """The same side asks again before its last offer was answered (RFC 3261 14.2)."""
-
-    status = 500
-    reason = "Server Internal Error"
-
-    @property
-    def headers(self) -> list[tuple[str, str]]:
-        """When to try again (seconds)."""
-        return [("Retry-After", "2")]
 
 
 class MidCall:
@@ -52,26 +33,41 @@ class MidCall:
     def on_request(self, leg: Leg, request: Request, transaction: ServerTransaction) -> None:
         """One of ``BRIDGED`` from the peer of ``leg``; raises SipError where it has to be refused."""
         call = leg.call
-        other = call.other(leg)
-        if call.state is not CallState.ANSWERED or other is None:
-            raise RequestPending("the call is not answered yet")
+        if call.state is CallState.ENDING:
+            raise NoSuchDialog("the call is ending")
+        if request.method == "UPDATE" and not request.body:
+            # A mere sign of life (RFC 4028) or a new Contact: nothing in it concerns the other side.
+            leg.dialog.refresh_target(request, self._core.listeners.transports)
+            self._accept(leg, transaction, 200, "OK", b"")
+            return
+        other = self._ready_other(leg)
         exchange = Exchange(leg, other, transaction, late_offer=request.method == "INVITE" and not request.body)
         if exchange.offers:
             self._begin_offer(call, exchange, request)
         else:
             self._forward(exchange, crossing.body_headers(request), request.body)
 
+    def _ready_other(self, leg: Leg) -> Leg:
+        """The other leg of an answered call; raises SipError where the offer of the INVITE is not settled yet."""
+        call = leg.call
+        if call.state is CallState.ANSWERED and call.b is not None:
+            if leg is call.a:
+                return call.b
+            if leg is call.b:
+                return call.a
+        raise TooEarly("the call is not answered yet") if leg is call.a else RequestPending("nor has A said anything")
+
     def _begin_offer(self, call: Call, exchange: Exchange, request: Request) -> None:
+        leg, other = exchange.asking, exchange.answering
         if call.exchange is not None:
-            if call.exchange.asking is exchange.asking:
-                raise OfferUnderWay("the last offer is not answered yet")
+            if call.exchange.asking is leg:
+                raise TooEarly("the last offer is not answered yet")
             raise RequestPending("an offer from the other side is under way")
-        leg = exchange.asking
-        leg.dialog.refresh_target(request)
-        if exchange.method == "UPDATE" and not request.body:
-            # A mere sign of life (RFC 4028) or a new Contact: nothing in it concerns the other side.
-            self._answer(exchange, 200, "OK", b"")
-            return
+        if leg.invite is not None:
+            raise TooEarly("the last INVITE is not acknowledged yet")
+        if other.invite is not None:
+            raise RequestPending("the other side's INVITE is not acknowledged yet")
+        leg.dialog.refresh_target(request, self._core.listeners.transports)
         call.exchange = exchange
         if exchange.method == "INVITE":
             leg.invite = exchange.server
@@ -79,12 +75,10 @@ class MidCall:
         if exchange.late_offer:
             self._forward(exchange, [], b"")
         else:
-            self._media.offer(
-                leg, exchange.answering.id, request.body, (), lambda outcome: self._offered(exchange, outcome)
-            )
+            self._media.offer(leg, Receiver.at(other), request.body, lambda outcome: self._offered(exchange, outcome))
 
     def _offered(self, exchange: Exchange, outcome: bytes | SipError) -> None:
-        if not self._is_current(exchange):
+        if exchange.asking.call.exchange is not exchange:
             return
         if isinstance(outcome, SipError):
             self._refuse(exchange, outcome)
@@ -106,48 +100,59 @@ class MidCall:
         for name, value in headers:
             request.headers.add(name, value)
         request.body = body
+        exchange.cseq = leg.dialog.local_cseq
         if exchange.method == "INVITE":
-            leg.invite_cseq = leg.dialog.local_cseq
-            leg.ack = b""
+            exchange.patience = core.wheel.start(core.config.timers.ring, lambda: self.on_cancel(exchange))
         exchange.client = core.send_request(leg, request, exchange)
 
     # Back from the other side
 
-    def on_response(self, exchange: Exchange, response: Response) -> None:
+    def on_response(self, exchange: Exchange, response: Response, transaction: ClientTransaction) -> None:
         """A response to what was forwarded."""
         status = response.status
         if status < 200:
             return
+        exchange.stop_waiting()
         if status < 300:
             self._on_success(exchange, response)
-        elif self._is_open(exchange):
+        elif exchange.server.is_answered:
+            return
+        elif not exchange.cancelled and (
+            again := challenge.answered(self._core, exchange.answering, response, transaction)
+        ):
+            exchange.cseq = exchange.answering.dialog.local_cseq
+            exchange.client = self._core.send_request(exchange.answering, again, exchange)
+        else:
             self._on_failure(exchange, response)
 
     def on_lost(self, exchange: Exchange) -> None:
         """The other side does not answer: its dialog is dead (RFC 3261 12.2.1.2)."""
-        if not self._is_open(exchange):
+        exchange.stop_waiting()
+        if exchange.server.is_answered:
             return
         self._close(exchange, *failures.NOT_REACHED)
         self._teardown.begin(exchange.asking.call, "pinhole", *failures.NOT_REACHED)
 
     def _on_success(self, exchange: Exchange, response: Response) -> None:
-        leg = exchange.answering
-        if exchange.answered_tag or not self._is_open(exchange):
+        if exchange.answered or exchange.server.is_answered:
             # A 2xx that came again, or after the call has ended: it must be acknowledged all the same.
             self._acknowledge_again(exchange)
             return
-        exchange.answered_tag = response.to.tag
+        exchange.answered = True
         if not exchange.offers:
-            self._close(exchange, response.status, response.reason, crossing.body_headers(response), response.body)
+            headers = crossing.body_headers(response)
+            self._close(exchange, response.status, response.reason, headers, response.body)
             return
-        leg.dialog.refresh_target(response)
+        leg = exchange.answering
+        leg.dialog.refresh_target(response, self._core.listeners.transports)
         if exchange.late_offer:
+            receiver = Receiver.at(exchange.asking)
             self._media.offer(
-                leg, exchange.asking.id, response.body, (), lambda outcome: self._described(exchange, response, outcome)
+                leg, receiver, response.body, lambda outcome: self._described(exchange, response, outcome)
             )
             return
         if exchange.method == "INVITE":
-            self._core.send_ack(leg)
+            exchange.ack = self._core.send_ack(leg, exchange.cseq)
         self._media.answer(
             leg, exchange.asking.id, response.body, lambda outcome: self._described(exchange, response, outcome)
         )
@@ -155,46 +160,51 @@ class MidCall:
     def _acknowledge_again(self, exchange: Exchange) -> None:
         if exchange.method != "INVITE":
             return
-        if not exchange.answering.ack and not exchange.late_offer:
-            self._core.send_ack(exchange.answering)
+        if not exchange.answered:
+            exchange.answered = True
+            exchange.ack = self._core.send_ack(exchange.answering, exchange.cseq)
         else:
-            self._core.repeat_ack(exchange.answering)
+            self._core.repeat_ack(exchange.answering, exchange.ack)
 
     def _described(self, exchange: Exchange, response: Response, outcome: bytes | SipError) -> None:
-        if not self._is_current(exchange):
+        call = exchange.asking.call
+        if call.exchange is not exchange:
             return
         if isinstance(outcome, SipError):
-            self._refuse(exchange, outcome)
+            if exchange.late_offer:
+                exchange.ack = self._core.send_ack(exchange.answering, exchange.cseq)
+            self._close(exchange, *failures.of_answer(outcome))
             return
-        self._answer(exchange, response.status, response.reason, outcome)
+        self._accept(exchange.asking, exchange.server, response.status, response.reason, outcome)
         if not exchange.late_offer:
-            exchange.asking.call.exchange = None
-        self._core.shell.call_changed(exchange.asking.call)
+            call.exchange = None
+        self._core.shell.call_changed(call)
 
     def _on_failure(self, exchange: Exchange, response: Response) -> None:
-        failure = failures.for_caller(response.status, response.reason)
-        self._close(exchange, *failure, headers=crossing.response_headers(response))
-        if response.status in _ENDS_DIALOG:
+        failure = failures.for_caller(response)
+        self._close(exchange, *failure)
+        # After these there is no dialog any more (RFC 3261 12.2.1.2); where it is only silent, it is left with BYE.
+        if response.status == 481:
             self._teardown.leg_done(exchange.answering)
+        if response.status in (408, 481):
             self._teardown.begin(exchange.asking.call, "pinhole", *failure)
 
-    def on_ack(self, leg: Leg, request: Request) -> None:
-        """The ACK to a re-INVITE's 2xx; with a late offer it carries the answer."""
-        exchange = leg.call.exchange
-        if exchange is None or exchange.asking is not leg or not exchange.late_offer or exchange.answering.ack:
-            return
+    def on_ack(self, exchange: Exchange, request: Request) -> None:
+        """The ACK to the 2xx of a re-INVITE that is not over yet: one with a late offer, whose answer it carries."""
+        leg, answering = exchange.asking, exchange.answering
         if not request.body:
             self._finish_late_offer(exchange, b"")
             return
-        answering = exchange.answering
         self._media.answer(leg, answering.id, request.body, lambda outcome: self._finish_late_offer(exchange, outcome))
 
     def _finish_late_offer(self, exchange: Exchange, outcome: bytes | SipError) -> None:
-        exchange.asking.call.exchange = None
-        if isinstance(outcome, bytes) and outcome:
-            self._core.send_ack(exchange.answering, [SDP], outcome)
-        else:
-            self._core.send_ack(exchange.answering)
+        call = exchange.asking.call
+        if call.exchange is not exchange:
+            return
+        call.exchange = None
+        body = outcome if isinstance(outcome, bytes) else b""
+        exchange.ack = self._core.send_ack(exchange.answering, exchange.cseq, [SDP] if body else [], body)
+        self._core.shell.call_changed(call)
 
     def on_cancel(self, exchange: Exchange) -> None:
         """A re-INVITE is called off: the other side decides whether it is still in time (RFC 3261 9.2)."""
@@ -205,30 +215,27 @@ class MidCall:
 
     # Answering who asked
 
-    def _answer(self, exchange: Exchange, status: int, reason: str, body: bytes) -> None:
-        headers = [("Contact", exchange.asking.dialog.contact), ("Allow", crossing.ALLOW)]
+    def _accept(self, leg: Leg, transaction: ServerTransaction, status: int, reason: str, body: bytes) -> None:
+        headers = [("Contact", leg.dialog.contact), ("Allow", crossing.ALLOW)]
         if body:
             headers.append(SDP)
-        self._core.respond(exchange.server, status, reason, leg=exchange.asking, headers=headers, body=body)
+        self._core.respond(transaction, status, reason, leg=leg, headers=headers, body=body)
 
     def _refuse(self, exchange: Exchange, error: SipError) -> None:
-        self._close(exchange, error.status, error.reason, error.headers)
+        self._close(exchange, *failures.of(error))
 
     def _close(
         self,
         exchange: Exchange,
         status: int,
         reason: str,
-        headers: list[tuple[str, str]] | None = None,
+        headers: Iterable[tuple[str, str]] = (),
         body: bytes = b"",
     ) -> None:
-        call = exchange.asking.call
-        if call.exchange is exchange:
-            call.exchange = None
-        self._core.respond(exchange.server, status, reason, leg=exchange.asking, headers=headers or [], body=body)
-
-    def _is_open(self, exchange: Exchange) -> bool:
-        return not exchange.server.is_answered and exchange.asking.call.state is CallState.ANSWERED
-
-    def _is_current(self, exchange: Exchange) -> bool:
-        return exchange.asking.call.exchange is exchange
+        """Answer who asked, and make room for the next offer."""
+        leg = exchange.asking
+        if leg.call.exchange is exchange:
+            leg.call.exchange = None
+        if leg.invite is exchange.server:
+            leg.invite = None
+        self._core.respond(exchange.server, status, reason, leg=leg, headers=headers, body=body)

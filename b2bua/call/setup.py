@@ -5,14 +5,13 @@ What is refused before there is a call is in ``b2bua.call.admit``; how a call en
 
 from collections.abc import Iterable
 
-from b2bua.call import crossing, failures
+from b2bua.call import challenge, crossing, failures
 from b2bua.call.call import Call, CallState, Leg, LegState
 from b2bua.call.core import Core
 from b2bua.call.hunt import Group, Target
-from b2bua.call.media import MediaControl
+from b2bua.call.media import MediaControl, NotAcceptableHere, Receiver
 from b2bua.call.teardown import Teardown
 from b2bua.config import PHONES
-from b2bua.sip.auth import answer_challenge
 from b2bua.sip.dialog import Dialog
 from b2bua.sip.errors import SipError
 from b2bua.sip.message import Request, Response
@@ -39,41 +38,34 @@ class Setup:
 
     def _next_group(self, call: Call) -> None:
         if not call.groups:
-            failure = call.failure or failures.NOBODY_THERE
-            self._teardown.begin(call, "b", failure.status, failure.reason)
+            self._teardown.begin(call, "b", *(call.failure or failures.NOBODY_THERE))
             return
         group = call.groups.pop(0)
         if not call.offer:
             self._ring(call, group, b"")
             return
         # Each group has its own codecs, so it gets its own offer; the relay's ports stay the same.
-        self._media.offer(
-            call.a, "", call.offer, self._codecs(call, group), lambda outcome: self._offered(call, group, outcome)
-        )
-
-    def _codecs(self, call: Call, group: Group) -> tuple[str, ...]:
-        """The codecs that both trunks allow; none where neither says."""
-        allowed = [
-            trunk.codecs
-            for name in (call.source, group[0].trunk)
-            if (trunk := self._core.config.trunks.get(name)) is not None and trunk.codecs
-        ]
-        return tuple(codec for codec in allowed[0] if all(codec in each for each in allowed)) if allowed else ()
+        receiver = Receiver("", group[0].hop, group[0].trunk)
+        self._media.offer(call.a, receiver, call.offer, lambda outcome: self._offered(call, group, outcome))
 
     def _offered(self, call: Call, group: Group, outcome: bytes | SipError) -> None:
         if call.state is CallState.ENDING:
             return
-        if isinstance(outcome, SipError):
-            self._teardown.begin(call, "pinhole", outcome.status, outcome.reason, outcome.headers)
-            return
-        self._ring(call, group, outcome)
+        if isinstance(outcome, bytes):
+            self._ring(call, group, outcome)
+        elif isinstance(outcome, NotAcceptableHere):
+            # There is nothing that this trunk could be offered; another one may allow more.
+            call.failure = failures.better(call.failure, failures.of(outcome))
+            self._next_group(call)
+        else:
+            self._teardown.begin(call, "pinhole", *failures.of(outcome))
 
     def _ring(self, call: Call, group: Group, sdp: bytes) -> None:
         for target in group:
             try:
                 self._invite(call, target, sdp)
             except SipError as error:
-                call.failure = failures.better(call.failure, failures.Failure(error.status, error.reason))
+                call.failure = failures.better(call.failure, failures.of(error))
         self._core.shell.call_changed(call)
         self._next_unless_ringing(call)
 
@@ -83,7 +75,6 @@ class Setup:
         assert call.a_invite is not None
         invite = call.a_invite.request
         hop = core.listeners.bound(target.hop)
-        core.admission.admit_out(target.trunk, core.now)
         call.attempts_made += 1
         name = f"b{call.attempts_made}"
         tag = f"{call.id}-{name}"
@@ -100,16 +91,20 @@ class Setup:
             route_set=target.path,
             pinned=target.pinned,
         )
+        request = self._write_invite(call, dialog, authority, sdp)
+        core.admission.admit_out(target.trunk, core.now)
         leg = Leg(id=tag, name=name, call=call, dialog=dialog, trunk=target.trunk, target=target)
         call.trunk_out = target.trunk
         call.attempts.append(leg)
         core.legs[tag] = leg
-        self._send_invite(leg, invite, authority, sdp)
+        self._launch(leg, request)
 
-    def _send_invite(self, leg: Leg, invite: Request, authority: str, sdp: bytes) -> None:
+    def _write_invite(self, call: Call, dialog: Dialog, authority: str, sdp: bytes) -> Request:
         core = self._core
-        trusted = leg.call.source != PHONES
-        request = leg.dialog.request("INVITE")
+        assert call.a_invite is not None
+        invite = call.a_invite.request
+        trusted = call.source != PHONES
+        request = dialog.request("INVITE")
         headers = request.headers
         headers.set("Max-Forwards", str((invite.max_forwards or 70) - 1))
         headers.add("Allow", crossing.ALLOW)
@@ -119,7 +114,7 @@ class Setup:
         if sdp:
             headers.add(*SDP)
             request.body = sdp
-        self._launch(leg, request)
+        return request
 
     def _launch(self, leg: Leg, request: Request) -> None:
         core = self._core
@@ -131,9 +126,7 @@ class Setup:
 
     def on_response(self, leg: Leg, response: Response, transaction: ClientTransaction) -> None:
         """A response to the INVITE of leg B."""
-        if leg.patience is not None:
-            leg.patience.cancel()
-            leg.patience = None
+        leg.stop_waiting()
         status = response.status
         if status == 100:
             return
@@ -141,10 +134,10 @@ class Setup:
             self._on_ringing(leg, response)
         elif status < 300:
             self._on_answer(leg, response)
-        elif status in (401, 407) and self._answer_challenge(leg, response, transaction):
-            return
+        elif leg.state is LegState.CALLING and (again := challenge.answered(self._core, leg, response, transaction)):
+            self._launch(leg, again)
         else:
-            self._on_failure(leg, failures.for_caller(status, response.reason))
+            self._on_failure(leg, status, failures.for_caller(response))
 
     def _on_ringing(self, leg: Leg, response: Response) -> None:
         call = leg.call
@@ -154,7 +147,7 @@ class Setup:
             call.state = CallState.RINGING
             self._core.shell.call_changed(call)
         # Early media of several phones at once would be mixed up; then A makes its own ringing tone.
-        if response.body and call.offer and len(call.attempts) == 1:
+        if response.body and call.offer and sum(each.state is LegState.CALLING for each in call.attempts) == 1:
             self._media.answer(leg, call.a.id, response.body, lambda outcome: self._progress(call, response, outcome))
         else:
             self._progress(call, response, b"")
@@ -170,7 +163,7 @@ class Setup:
     def _on_answer(self, leg: Leg, response: Response) -> None:
         call = leg.call
         if leg is call.b and response.to.tag == leg.dialog.remote_tag:
-            self._core.repeat_ack(leg)
+            self._core.repeat_ack(leg, leg.ack)
         elif call.b is None and leg.state is LegState.CALLING:
             self._take(leg, response)
         else:
@@ -180,10 +173,11 @@ class Setup:
         """The first answer wins; the other targets are called off (RFC 3261 13.2.2.4)."""
         call = leg.call
         core = self._core
+        leg.dialog.establish(response, core.listeners.transports)
         call.b = leg
         call.trunk_out = leg.trunk
         leg.state = LegState.CONFIRMED
-        leg.dialog.establish(response)
+        leg.invite = None
         call.stop_ringing_timer()
         if leg.target is not None and leg.target.host is not None:
             core.trunks.succeeded(core.config.trunks[leg.trunk], leg.target.host)
@@ -191,17 +185,20 @@ class Setup:
             if other is not leg:
                 self._teardown.dismiss(other)
         if call.offer:
-            core.send_ack(leg)
-            self._media.answer(leg, call.a.id, response.body, lambda outcome: self._accept(call, response, outcome))
+            leg.ack = core.send_ack(leg, leg.invite_cseq)
+            # Gateways that have answered in a 18x already may leave the SDP out of their 2xx.
+            answer = response.body or leg.remote_sdp
+            self._media.answer(leg, call.a.id, answer, lambda outcome: self._accept(call, response, outcome))
         else:
-            self._media.offer(leg, call.a.id, response.body, (), lambda outcome: self._accept(call, response, outcome))
+            receiver = Receiver.at(call.a)
+            self._media.offer(leg, receiver, response.body, lambda outcome: self._accept(call, response, outcome))
 
     def _accept(self, call: Call, response: Response, outcome: bytes | SipError) -> None:
         """B has answered and the relay has seen its SDP: A's INVITE is answered."""
         if call.state is CallState.ENDING:
             return
         if isinstance(outcome, SipError):
-            self._teardown.begin(call, "pinhole", outcome.status, outcome.reason, outcome.headers)
+            self._teardown.begin(call, "pinhole", *failures.of_answer(outcome))
             return
         call.state = CallState.ANSWERED
         call.answered = self._core.now
@@ -227,49 +224,49 @@ class Setup:
         if leg is None or leg.ack or call.state is not CallState.ANSWERED:
             return
         if not request.body:
-            self._core.send_ack(leg)
+            leg.ack = self._core.send_ack(leg, leg.invite_cseq)
             return
         self._media.answer(call.a, leg.id, request.body, lambda outcome: self._forward_ack(call, leg, outcome))
 
     def _forward_ack(self, call: Call, leg: Leg, outcome: bytes | SipError) -> None:
-        if isinstance(outcome, bytes):
-            self._core.send_ack(leg, [SDP], outcome)
+        if call.state is not CallState.ANSWERED:
             return
-        # B waits for an answer that it will not get: end both sides rather than leave a call without media.
-        self._core.send_ack(leg)
-        self._teardown.begin(call, "pinhole", outcome.status, outcome.reason)
+        if isinstance(outcome, bytes):
+            leg.ack = self._core.send_ack(leg, leg.invite_cseq, [SDP], outcome)
+        else:
+            # B waits for an answer that it will not get: better end both sides than leave a call without media.
+            self._teardown.begin(call, "pinhole", *failures.of(outcome))
 
     # What goes wrong at B
 
     def on_lost(self, leg: Leg) -> None:
         """Leg B's INVITE could not be sent, or nothing came back."""
-        self._on_failure(leg, failures.NOT_REACHED)
+        self._on_failure(leg, failures.NOT_REACHED.status, failures.NOT_REACHED)
 
     def _no_word(self, leg: Leg) -> None:
         """The target has not even said 100: try the next one, and call this one off should it wake up."""
-        leg.patience = None
         self._blame(leg, failures.NOT_REACHED.status)
         self._teardown.dismiss(leg)
         leg.call.failure = failures.better(leg.call.failure, failures.NOT_REACHED)
         self._next_unless_ringing(leg.call)
 
     def _no_answer(self, call: Call) -> None:
-        failure = failures.NO_ANSWER
-        self._teardown.begin(call, "pinhole", failure.status, failure.reason)
+        self._teardown.begin(call, "pinhole", *failures.NO_ANSWER)
 
-    def _on_failure(self, leg: Leg, failure: failures.Failure) -> None:
+    def _on_failure(self, leg: Leg, status: int, failure: failures.Failure) -> None:
+        """Leg B has failed with ``status``, which is ``failure`` to A."""
         call = leg.call
         was_calling = leg.state is LegState.CALLING
-        self._blame(leg, failure.status)
         self._teardown.leg_done(leg)
-        if call.state is CallState.ENDING or call.b is not None or not was_calling:
+        if not was_calling:
             return
+        self._blame(leg, status)
         call.failure = failures.better(call.failure, failure)
-        if failures.is_final_word(failure.status):
+        if failures.is_final_word(status):
             call.groups.clear()
             for other in list(call.attempts):
                 self._teardown.dismiss(other)
-        elif not failures.is_worth_another_trunk(failure.status):
+        elif not failures.is_worth_another_trunk(status):
             call.groups.clear()
         self._next_unless_ringing(call)
 
@@ -281,25 +278,3 @@ class Setup:
         target = leg.target
         if target is not None and target.host is not None and failures.blames_host(status):
             self._core.trunks.failed(self._core.config.trunks[leg.trunk], target.host, self._core.now)
-
-    def _answer_challenge(self, leg: Leg, response: Response, transaction: ClientTransaction) -> bool:
-        """Send the INVITE again with the trunk's credentials (RFC 3261 22.2); False when there are none to send."""
-        core = self._core
-        trunk = core.config.trunks.get(leg.trunk)
-        if trunk is None or not trunk.username or leg.challenged or leg.state is not LegState.CALLING:
-            return False
-        refused = transaction.request
-        credentials = answer_challenge(
-            response, "INVITE", refused.uri, trunk.username, trunk.password, cnonce=core.new_id(), nc=1
-        )
-        leg.challenged = True
-        again = leg.dialog.request("INVITE")
-        kept = ("Max-Forwards", "Route", "From", "To", "Call-ID", "CSeq", "Contact", "Via")
-        for name, value in refused.headers:
-            if name not in kept:
-                again.headers.add(name, value)
-        again.headers.set("Max-Forwards", refused.headers.get("Max-Forwards") or "70")
-        again.headers.add(*credentials)
-        again.body = refused.body
-        self._launch(leg, again)
-        return True

@@ -4,11 +4,13 @@ A dialog holds nothing but strings, numbers and one `Hop`, so that it can be wri
 by another node. It makes requests; the transaction layer sends them.
 """
 
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
 
-from b2bua.sip.errors import ParseError
+from b2bua.sip.errors import ParseError, SipError
 from b2bua.sip.headers.name_address import NameAddress
 from b2bua.sip.hop import Hop
 from b2bua.sip.message import Headers, Request, Response
@@ -17,6 +19,8 @@ from b2bua.sip.uri import Uri
 MAX_FORWARDS = "70"
 MAX_ROUTES = 32
 
+_LOOSE = re.compile(r";lr(?=[;=>? \t]|$)", re.IGNORECASE)
+
 
 @dataclass(slots=True)
 class Dialog:
@@ -24,7 +28,8 @@ class Dialog:
 
     ``local`` and ``remote`` are the whole From/To values with their tags, as we send them. ``hop`` is where
     requests go; it follows the route set or the remote target unless ``pinned``: a phone behind a NAT is
-    reached where its packets came from, whatever its Contact says.
+    reached where its packets came from, whatever its Contact says. Nor does it follow where nothing leads: to a
+    transport that is not among those ``spoken`` here, or from a public address to a private one.
     """
 
     call_id: str
@@ -41,9 +46,15 @@ class Dialog:
     pinned: bool = False
 
     @classmethod
-    def answering(cls, request: Request, local_tag: str, contact: str, source: Hop, *, pinned: bool) -> "Dialog":
-        """The callee's side of the dialog that ``request`` opens (RFC 3261 12.1.1)."""
+    def answering(
+        cls, request: Request, local_tag: str, contact: str, source: Hop, *, pinned: bool, spoken: Collection[str]
+    ) -> "Dialog":
+        """The callee's side of the dialog that ``request`` opens (RFC 3261 12.1.1).
+
+        Raises ParseError without a usable Contact, UnsupportedSchemeError for one that is no SIP URI.
+        """
         target = contact_uri(request)
+        Uri.parse(target).hop()
         dialog = cls(
             call_id=request.call_id,
             local_tag=local_tag,
@@ -55,26 +66,26 @@ class Dialog:
             hop=source,
             route_set=_routes(request.record_routes),
             remote_cseq=request.cseq.number,
-            pinned=pinned or is_behind_nat(target, source),
+            pinned=pinned,
         )
-        dialog._aim()
+        dialog._aim(spoken)
         return dialog
 
-    def establish(self, response: Response) -> None:
-        """Take the caller's side from a 1xx or 2xx with a To tag (RFC 3261 12.1.2)."""
+    def establish(self, response: Response, spoken: Collection[str]) -> None:
+        """Take the caller's side from a 2xx (RFC 3261 12.1.2, 13.2.2.4); raises ParseError and has changed nothing.
+
+        Without a usable Contact, which it must have, the peer is reached as the INVITE was.
+        """
+        self.route_set = _routes(response.record_routes)[::-1]
         self.remote = response.headers.get("To") or self.remote
         self.remote_tag = response.to.tag or ""
-        self.route_set = _routes(response.record_routes)[::-1]
-        if response.contact is not None:
-            self.remote_target = response.contact.uri
-        self._aim()
+        self._replace_target(response)
+        self._aim(spoken)
 
-    def refresh_target(self, message: Request | Response) -> None:
+    def refresh_target(self, message: Request | Response, spoken: Collection[str]) -> None:
         """Follow the Contact of a target refresh: INVITE, UPDATE and their 2xx (RFC 3261 12.2)."""
-        contact = message.contact
-        if contact is not None and contact.uri != self.remote_target:
-            self.remote_target = contact.uri
-            self._aim()
+        if self._replace_target(message):
+            self._aim(spoken)
 
     def request(self, method: str, cseq: int | None = None) -> Request:
         """A new request inside the dialog (RFC 3261 12.2.1.1); ACK and CANCEL hand in their INVITE's CSeq."""
@@ -95,8 +106,11 @@ class Dialog:
         return Request(method, uri, Headers(headers), b"")
 
     def owns(self, request: Request) -> bool:
-        """Whether ``request`` belongs here: Call-ID and both tags (RFC 3261 12.2.2)."""
-        return request.call_id == self.call_id and (request.from_.tag or "") == self.remote_tag
+        """Whether ``request`` belongs here: Call-ID and both tags (RFC 3261 12.2.2).
+
+        A peer whose tag is not known is early, or follows RFC 2543 and has none: then Call-ID and our tag must do.
+        """
+        return request.call_id == self.call_id and self.remote_tag in ("", request.from_.tag)
 
     def _request_uri_and_routes(self) -> tuple[str, tuple[str, ...]]:
         if not self.route_set or _is_loose(self.route_set[0]):
@@ -105,13 +119,31 @@ class Dialog:
         first = NameAddress.parse(self.route_set[0]).uri
         return first, (*self.route_set[1:], f"<{self.remote_target}>")
 
-    def _aim(self) -> None:
+    def _replace_target(self, message: Request | Response) -> bool:
+        """Take the message's Contact, unless that is no URI to send to; tells whether it is another one."""
+        contact = message.contact
+        if contact is None or contact.uri == self.remote_target:
+            return False
+        try:
+            Uri.parse(contact.uri).hop()
+        except SipError:
+            return False
+        self.remote_target = contact.uri
+        return True
+
+    def _aim(self, spoken: Collection[str]) -> None:
         if self.pinned:
             return
         uri = NameAddress.parse(self.route_set[0]).uri if self.route_set else self.remote_target
-        transport, host, port = Uri.parse(uri).hop()
-        flow = self.hop.flow if transport == self.hop.transport else 0
-        self.hop = Hop(transport, host, port, flow, self.hop.listener)
+        try:
+            transport, host, port = Uri.parse(uri).hop()
+        except SipError:
+            return
+        hop = self.hop
+        if transport not in spoken or _is_behind_nat(host, hop):
+            return
+        flow = hop.flow if (transport, host) == (hop.transport, hop.host) else 0
+        self.hop = Hop(transport, host, port, flow, hop.listener)
 
 
 def contact_uri(message: Request | Response) -> str:
@@ -122,18 +154,18 @@ def contact_uri(message: Request | Response) -> str:
     return contact.uri
 
 
-def is_behind_nat(target: str, source: Hop) -> bool:
-    """True when ``target`` names a private address but the packet came from a public one."""
-    host = Uri.parse(target).host
-    return host != source.host and _is_private(host) and not _is_private(source.host)
+def _is_behind_nat(host: str, hop: Hop) -> bool:
+    """Whether ``host`` is a private address although the peer is reached at a public one."""
+    return host != hop.host and _is_public(host) is False and _is_public(hop.host) is True
 
 
 @lru_cache(maxsize=4096)
-def _is_private(host: str) -> bool:
+def _is_public(host: str) -> bool | None:
+    """Whether an address is reached from anywhere; None for a name."""
     try:
-        return ip_address(host).is_private
+        return ip_address(host).is_global
     except ValueError:
-        return False
+        return None
 
 
 def _routes(values: list[str]) -> tuple[str, ...]:
@@ -143,4 +175,4 @@ def _routes(values: list[str]) -> tuple[str, ...]:
 
 
 def _is_loose(route: str) -> bool:
-    return ";lr" in route.lower()
+    return _LOOSE.search(route) is not None

@@ -78,9 +78,6 @@ class PipeKeeper:
             self._attempted.set()
             return str(error) or type(error).__name__
         try:
-            if self._is_away:
-                log.info("redis-back")
-                self._is_away = False
             self._on_open(pipe)
             self._attempted.set()
             reason = await self._watch(pipe)
@@ -93,6 +90,9 @@ class PipeKeeper:
         while not pipe.lost.done():
             self._on_beat(pipe)
             await asyncio.wait([pipe.lost], timeout=self._beat_s)
+            if self._is_away and not pipe.lost.done():  # it has not only connected: it took what we wrote
+                log.info("redis-back")
+                self._is_away = False
             if pipe.waiting_s > self._stall_s:
                 pipe.fail(f"no answer for {self._stall_s:g} s")
         return pipe.lost.result()

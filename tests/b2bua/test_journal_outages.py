@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from b2bua.journal import CallSnapshot
+from b2bua.call_record import CallSnapshot
 from tests.support.journal import JournalledNode, run, until
 from tests.support.redis_server import RedisServer
 

@@ -7,7 +7,6 @@ from media_relay.latching import SocketAddress
 
 RECEIVE_BUFFER: Final = 1 << 19
 """Bytes a socket; the kernel grants at most net.core.rmem_max. Seconds of audio while the loop is held up."""
-_MAX_STRAYS: Final = 16
 
 
 def bind(address: str, port: int) -> socket.socket:
@@ -24,6 +23,7 @@ def bind(address: str, port: int) -> socket.socket:
 def connect(bound: socket.socket, peer: SocketAddress) -> socket.socket:
     """A socket on the port of ``bound`` that gets what comes from ``peer``, and sends there. Raises OSError.
 
+    What it holds at once may be from anybody: it was bound before it was connected.
     Linux gives a packet to the socket that fits best. SO_REUSEADDR is set only while the second one is bound, so that
     the port stays ours: another program could use the option to listen in.
     """
@@ -33,7 +33,6 @@ def connect(bound: socket.socket, peer: SocketAddress) -> socket.socket:
             each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind(bound.getsockname())
         opened.connect(peer)
-        _discard_strays(opened)
     except OSError:
         opened.close()
         raise
@@ -49,12 +48,3 @@ def _new_socket(family: int) -> socket.socket:
     if family == socket.AF_INET6:
         opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     return opened
-
-
-def _discard_strays(opened: socket.socket) -> None:
-    """Drop what came between bind and connect, from whoever: nobody has judged it."""
-    for _ in range(_MAX_STRAYS):
-        try:
-            opened.recv(1)
-        except OSError:
-            return

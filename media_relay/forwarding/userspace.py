@@ -163,16 +163,24 @@ class UserspaceForwarder:
                 port.unsent += 1
 
     def _receive_from_anybody(self, port: _SocketPort, now: float) -> None:
-        """Take one packet, or all of them when the first has opened a private socket: what comes next comes there."""
         had_private = port.private is not None
-        for _ in range(MAX_BACKLOG):
-            try:
-                size, source = port.socket.recvfrom_into(self._buffer)
-            except OSError:
-                return
-            self._pass(port, size, source, now)
-            if had_private or port.private is None:
-                return
+        self._take(port, port.socket, now)
+        if port.private is not None and not had_private:
+            # What is queued came before what will come to the private socket. That one may hold a packet of anybody,
+            # from between its bind and its connect.
+            for source in (port.socket, port.private):
+                for _ in range(MAX_BACKLOG):
+                    if not self._take(port, source, now):
+                        break
+
+    def _take(self, port: _SocketPort, source: socket.socket, now: float) -> bool:
+        """Judge and pass on one packet; False when there is none."""
+        try:
+            size, sender = source.recvfrom_into(self._buffer)
+        except OSError:
+            return False
+        self._pass(port, size, sender, now)
+        return True
 
     def _pass(self, port: _SocketPort, size: int, source: SocketAddress, now: float) -> None:
         """Judge the packet in the buffer, count it, and take it to its exit: the path of everything else."""

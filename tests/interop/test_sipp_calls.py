@@ -12,6 +12,8 @@ from tests.support.sipp import Sipp
 pytestmark = pytest.mark.peers
 
 SCENARIOS = Path(__file__).parent / "sipp"
+LOSSY_CALL_MS = 4000
+"""Longer than a lost ACK takes to be repaired: sipp's callee gives a call up when BYE comes before ACK."""
 
 
 @pytest.mark.parametrize("transport", ["UDP", "TCP"])
@@ -45,7 +47,7 @@ def test_lost_messages_are_sent_again(sipp: Sipp, redis_server: RedisServer, sta
     pinhole = start_pinhole(redis_url=redis_server.url, settings=trunks_settings(callee.port))
 
     caller = sipp.call(
-        SCENARIOS / "caller.xml", pinhole.target, calls=40, rate=20, options=[*lossy, "-d", "500"], timeout=50
+        SCENARIOS / "caller.xml", pinhole.target, calls=40, rate=20, options=[*lossy, "-d", str(LOSSY_CALL_MS)]
     )
 
     result = caller.assert_all_successful(40)

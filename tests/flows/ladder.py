@@ -26,6 +26,10 @@ from b2bua.config import B2buaConfig, Listener, Media, Route, Trunk, TrunkHost, 
 from b2bua.sip.hop import Hop
 from b2bua.sip.message import Headers, Request, Response, parse
 from b2bua.sip.responses import response_to
+from media_relay.ng.bencode import decode, encode
+from media_relay.ng.messages import NgError
+from media_relay.ng.requests import parse_request
+from tests.media_relay.harness import RelayBench
 
 OFFER = (
     b"v=0\r\no=alice 2890844526 2890844526 IN IP4 10.1.1.1\r\ns=-\r\nc=IN IP4 10.1.1.1\r\nt=0 0\r\n"
@@ -65,6 +69,16 @@ def trunk(name: str, host: str, *, media: Media = Media.BYPASS, **more: object) 
     return Trunk(name, (TrunkHost(host, 5060, "UDP"),), (ip_network(host),), media=media, **more)  # type: ignore[arg-type]  # keyword arguments of many types
 
 
+def relayed(**changes: object) -> B2buaConfig:
+    """The same with every trunk's media through the relay."""
+    trunks = {"left": "10.1.1.1", "right": "10.2.2.2", "spare": "10.3.3.3"}
+    values: dict[str, object] = {
+        "relay": "192.0.2.9:2223",
+        "trunks": {name: trunk(name, host, media=Media.RELAY) for name, host in trunks.items()},
+    }
+    return config(**(values | changes))
+
+
 class Party:
     """A user agent at one address: says what the test tells it to, and keeps what it hears."""
 
@@ -73,14 +87,21 @@ class Party:
         self.name = name
         self.hop = Hop(transport, host, port, 0 if transport == "UDP" else 7, transport.lower())
         self.heard: deque[Request | Response] = deque()
+        self.hops: list[Hop] = []
+        """Where each message that was heard had been sent to."""
         self._numbers = count(1)
         self.cseq = 0
-        self.contact = f"<sip:{name}@{host}:{port}>"
+        shown = f"[{host}]" if ":" in host else host
+        self.address = f"{shown}:{port}"
+        """Where it says it is; another one than its hop behind a NAT."""
+        self.domain = shown
+        self.contact = f"<sip:{name}@{self.address}>"
 
     # Saying
 
     def sends(self, message: Request | Response) -> None:
         """Put one message on the wire."""
+        self.ladder.said.append(f"{self.ladder.now:8.2f} <- {self.name}: {message.to_bytes().splitlines()[0].decode()}")
         self.ladder.engine.receive(message.to_bytes(), self.hop, self.ladder.now)
 
     def request(
@@ -98,14 +119,11 @@ class Party:
         number = next(self._numbers)
         user = more.get("from_user", self.name)
         lines = [
-            (
-                "Via",
-                f"SIP/2.0/{self.hop.transport} {self.hop.host}:{self.hop.port};branch=z9hG4bK-{self.name}-{number}",
-            ),
+            self._via(number),
             ("Max-Forwards", "70"),
-            ("From", f"<sip:{user}@{self.hop.host}>;tag={more.get('tag', f'{self.name}-tag-{number}')}"),
+            ("From", f"<sip:{user}@{self.domain}>;tag={more.get('tag', f'{self.name}-tag-{number}')}"),
             ("To", to or f"<{uri}>"),
-            ("Call-ID", call_id or f"{self.name}-call-{number}@{self.hop.host}"),
+            ("Call-ID", call_id or f"{self.name}-call-{number}@{self.domain}"),
             ("CSeq", f"{self.cseq} {method}"),
             ("Contact", self.contact),
         ]
@@ -120,6 +138,9 @@ class Party:
         self.sends(invite)
         return invite
 
+    def _via(self, number: int) -> tuple[str, str]:
+        return "Via", f"SIP/2.0/{self.hop.transport} {self.address};branch=z9hG4bK-{self.name}-{number}"
+
     def in_dialog(
         self,
         method: str,
@@ -128,6 +149,7 @@ class Party:
         *,
         cseq: int | None = None,
         content: str = "application/sdp",
+        headers: Iterable[tuple[str, str]] = (),
     ) -> Request:
         """A request inside the dialog of ``of``: the 2xx that this party got, or the INVITE that it answered."""
         if cseq is None:
@@ -139,10 +161,7 @@ class Party:
         assert contact is not None, "the peer has told no Contact"
         number = next(self._numbers)
         lines = [
-            (
-                "Via",
-                f"SIP/2.0/{self.hop.transport} {self.hop.host}:{self.hop.port};branch=z9hG4bK-{self.name}-{number}",
-            ),
+            self._via(number),
             ("Max-Forwards", "70"),
             ("From", local),
             ("To", of.headers.get(theirs) or ""),
@@ -150,23 +169,48 @@ class Party:
             ("CSeq", f"{cseq} {method}"),
             ("Contact", self.contact),
         ]
-        request = Request(method, contact.uri, Headers(lines), sdp)
+        request = Request(method, contact.uri, Headers([*lines, *headers]), sdp)
         if sdp:
             request.headers.add("Content-Type", content)
         return request
 
-    def acks(self, answer: Response, sdp: bytes = b"") -> Request:
-        """Acknowledge a 2xx."""
-        ack = self.in_dialog("ACK", answer, sdp, cseq=answer.cseq.number)
+    def acks(self, answer: Response, sdp: bytes = b"", dialog: Request | Response | None = None) -> Request:
+        """Acknowledge a 2xx; ``dialog`` is the INVITE of the other side, where that began the dialog."""
+        ack = self.in_dialog("ACK", dialog or answer, sdp, cseq=answer.cseq.number)
         self.sends(ack)
         return ack
 
-    def cancels(self, invite: Request) -> Request:
+    def hangs_up(self, of: Request | Response) -> None:
+        """BYE, and its answer."""
+        self.sends(self.in_dialog("BYE", of))
+        self.hears(200)
+
+    def is_hung_up(self) -> Request:
+        """Hears BYE and answers it."""
+        bye = self.hears_request("BYE")
+        self.answers(bye, 200)
+        return bye
+
+    def acks_failure(self, failure: Response) -> None:
+        """Acknowledge a 3xx to 6xx of an INVITE, by the branch of that (RFC 3261 17.1.1.3)."""
+        kept = [item for item in failure.headers if item[0] in ("Via", "From", "To", "Call-ID")]
+        headers = Headers([*kept, ("CSeq", f"{failure.cseq.number} ACK")])
+        self.sends(Request("ACK", "sip:whoever@192.0.2.1", headers))
+
+    def is_cancelled(self, invite: Request) -> Request:
+        """Hears CANCEL, answers it, and gives ``invite`` up."""
+        cancel = self.hears_request("CANCEL")
+        self.answers(cancel, 200)
+        self.answers(invite, 487)
+        self.hears("ACK")
+        return cancel
+
+    def cancels(self, invite: Request, headers: Iterable[tuple[str, str]] = ()) -> Request:
         """Give an INVITE up."""
         kept = [
             (name, value) for name, value in invite.headers if name in ("Via", "From", "To", "Call-ID", "Max-Forwards")
         ]
-        cancel = Request("CANCEL", invite.uri, Headers([*kept, ("CSeq", f"{invite.cseq.number} CANCEL")]))
+        cancel = Request("CANCEL", invite.uri, Headers([*kept, ("CSeq", f"{invite.cseq.number} CANCEL"), *headers]))
         self.sends(cancel)
         return cancel
 
@@ -180,11 +224,13 @@ class Party:
         tag: str = "",
     ) -> Response:
         """Answer what was heard."""
-        lines = [("Contact", self.contact), *headers]
+        lines = [("Contact", self.contact)] if self.contact else []
+        lines += headers
         if sdp:
             lines.append(("Content-Type", "application/sdp"))
         response = response_to(request, status, to_tag=tag or f"{self.name}-tag", headers=lines, body=sdp)
-        self.ladder.tags[(self.name, request.call_id)] = response.headers.get("To") or ""
+        if not tag and status > 100:
+            self.ladder.tags[(self.name, request.call_id)] = response.headers.get("To") or ""
         self.sends(response)
         return response
 
@@ -222,6 +268,10 @@ class Ladder:
         self.tags: dict[tuple[str, str], str] = {}
         ids = (f"{number:04x}cafe" for number in count(1))
         self.engine = Engine(settings or config(), self, lambda: next(ids), b"secret", now=self.now, wall=1.7e9)
+        self.real_relay = RelayBench()
+        self.unreachable: set[str] = set()
+        """Hosts that nothing can be sent to."""
+        self._unsent: list[tuple[bytes, Hop]] = []
         self.parties: dict[tuple[str, int], Party] = {}
         self.a = self.party("a", "10.1.1.1")
         self.b = self.party("b", "10.2.2.2")
@@ -262,6 +312,38 @@ class Ladder:
         operation, _ = self.relay_commands.popleft()
         self.engine.relay_replied(operation, None, self.now)
 
+    def relay_works(self) -> None:
+        """The real relay answers all that it is asked."""
+        relay = self.real_relay.relay
+        while self.relay_commands:
+            operation, command = self.relay_commands.popleft()
+            asked = decode(encode(command))  # type: ignore[arg-type]  # as written by the core
+            assert isinstance(asked, dict)
+            try:
+                reply = relay.handle(parse_request(asked), self.now)
+            except NgError as error:
+                reply = {"result": "error", "error-reason": str(error)}
+            decoded = decode(encode(reply))
+            assert isinstance(decoded, dict)
+            self.engine.relay_replied(operation, decoded, self.now)
+
+    def transport_fails(self) -> None:
+        """What could not be sent is reported, as the transport does later."""
+        unsent, self._unsent = self._unsent, []
+        for data, hop in unsent:
+            self.engine.transport_failed(data, hop, self.now)
+
+    def connects(self, called: str = "2000", offer: bytes = OFFER, answer: bytes = ANSWER) -> tuple[Response, Request]:
+        """A plain call from a to b, bypassing the relay: what a got, 200, and what b got, INVITE."""
+        self.a.sends_invite(called, offer)
+        self.a.hears(100)
+        offered = self.b.hears_request("INVITE")
+        self.b.answers(offered, 200, answer)
+        self.b.hears("ACK")
+        answered = self.a.hears_response(200)
+        self.a.acks(answered)
+        return answered, offered
+
     @property
     def calls(self) -> list[Call]:
         """The calls that are on."""
@@ -275,14 +357,21 @@ class Ladder:
     def is_over(self) -> None:
         """Nobody hears anything more, and no call, leg or transaction is left behind."""
         self.hears_nothing_more()
-        self.passes(70)
-        for party in self.parties.values():
-            party.heard.clear()
+        self.passes(102)
+        self.hears_nothing_more()
+        self.leaves_nothing()
+
+    def leaves_nothing(self) -> None:
+        """No call, leg, transaction, timer or admitted call is there any more."""
         core = self.engine.core
-        assert core.calls == {}, "calls left"
-        assert core.legs == {}, "legs left"
-        assert core.transactions.live == (0, 0), "transactions left"
+        assert core.calls == {}, f"calls left; ladder:\n{self}"
+        assert core.legs == {}, f"legs left; ladder:\n{self}"
+        assert core.transactions.live == (0, 0), f"transactions left; ladder:\n{self}"
         assert core.admission.active_calls == 0, "admitted calls left"
+        for name in (*core.config.trunks, "phones"):
+            assert core.admission.load(name) == (0, 0), f"admitted calls of {name} left"
+        assert self.engine.next_deadline() is None, "timers left"
+        assert self.real_relay.relay.calls == {}, "relayed calls left"
 
     def __str__(self) -> str:
         return "\n".join(self.said)
@@ -294,7 +383,11 @@ class Ladder:
         message = parse(data)
         party = self.parties[hop.host, hop.port]
         self.said.append(f"{self.now:8.2f} -> {party.name}: {data.splitlines()[0].decode()}")
-        party.heard.append(message)
+        if hop.host in self.unreachable:
+            self._unsent.append((data, hop))
+        else:
+            party.heard.append(message)
+            party.hops.append(hop)
 
     def relay(self, operation: int, command: dict[str, object]) -> None:
         """Keep the command until the test answers it."""

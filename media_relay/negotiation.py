@@ -128,9 +128,10 @@ class Negotiator:
         stream.is_silent = address is not None and address.is_unspecified
         hint = side.received_from or None
         believed = None if request.trust_sdp_address else hint
+        family = stream.interface.family
         until = now + self._learn_window_s
-        stream.rtp.latch.expect(_socket_address(section.rtp_endpoint, believed), hint, until)
-        stream.rtcp.latch.expect(_socket_address(section.rtcp_endpoint, believed), hint, until)
+        stream.rtp.latch.expect(_socket_address(section.rtp_endpoint, believed, family), hint, until)
+        stream.rtcp.latch.expect(_socket_address(section.rtcp_endpoint, believed, family), hint, until)
 
     def _connect(self, described: Stream, other: Stream, now: float) -> None:
         """Wire both streams to each other and let the side that did not speak be learned anew, too."""
@@ -226,14 +227,18 @@ def _signalled(stream: Stream) -> Address:
     return Address.of(stream.interface.signalled)
 
 
-def _socket_address(endpoint: Endpoint | None, believed_host: str | None) -> SocketAddress | None:
-    """Where to send, in the form that sockets report; None for 0.0.0.0, host names and groups of receivers."""
+def _socket_address(endpoint: Endpoint | None, believed_host: str | None, family: str) -> SocketAddress | None:
+    """Where to send, in the form that sockets report.
+
+    None for 0.0.0.0, groups of receivers, an address that the port's family cannot reach, and host names:
+    looking one up would stop the forwarding. Such a side is learned when it sends.
+    """
     if endpoint is None:
         return None
     try:
         address = ip_address(believed_host or endpoint.address.host)
     except ValueError:
-        return None  # looking a name up would stop the forwarding; the side is learned when it sends
-    if address.is_unspecified or address.is_multicast:
+        return None
+    if address.is_unspecified or address.is_multicast or f"IP{address.version}" != family:
         return None
     return str(address), endpoint.port

@@ -287,6 +287,27 @@ def test_hold_by_address_sends_nowhere() -> None:
     assert bench.port("192.0.2.1", for_a).latch.destination is None
 
 
+@pytest.mark.parametrize("address", ["phone.example", "2001:db8::7", "239.1.1.1", "0.0.0.0"])
+def test_a_side_that_cannot_be_sent_to_waits_to_be_learned(address: str) -> None:
+    bench = RelayBench()
+    [for_b] = ports_in(bench.offer(audio()))
+    bench.answer(audio(address))
+    latch = bench.port("192.0.2.1", for_b).latch
+    assert latch.destination is None
+    assert latch.admit(("203.0.113.2", 5000), bench.now)
+
+
+def test_the_sip_source_is_trusted_for_late_media_and_on_request_instead_of_the_sdp() -> None:
+    bench = RelayBench()
+    [for_b] = ports_in(bench.offer(audio()))
+    [for_a] = ports_in(bench.answer(audio("10.9.9.9", 5000), received_from=["IP4", "203.0.113.9"]))
+    late = bench.now + 60
+    assert not bench.port("192.0.2.1", for_b).latch.admit(("203.0.113.66", 7), late)
+    assert bench.port("192.0.2.1", for_b).latch.admit(("203.0.113.9", 7), late)
+    bench.offer(audio("10.8.8.8"), to_tag="b", received_from=["IP4", "203.0.113.8"], flags=["SIP-source-address"])
+    assert bench.port("192.0.2.1", for_a).latch.destination == ("203.0.113.8", 4000)
+
+
 def test_query_and_list_tell_what_is_there() -> None:
     bench = RelayBench()
     offered = bench.offer(audio())

@@ -4,6 +4,7 @@ The only place where the engine meets sockets, the clock and Redis.
 """
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
@@ -46,6 +47,8 @@ class Daemon:
         self._ids = _Ids()
         self._timer: asyncio.TimerHandle | None = None
         self._stopping = asyncio.Event()
+        self._idle = asyncio.Event()
+        """Set when the last call has ended; only looked at while stopping."""
         now = loop.time()
         self._transports = Transports(self, config.listeners)
         self._relay = (
@@ -90,6 +93,7 @@ class Daemon:
     async def _close(self) -> None:
         calls = list(self.engine.core.calls)
         log.info("b2bua-stopping", calls=len(calls))
+        self._idle.clear()
         now = self._loop.time()
         for call_id in calls:
             self.engine.hang_up(call_id, now, "Server Shutdown")
@@ -105,9 +109,9 @@ class Daemon:
 
     async def _goodbyes(self) -> None:
         """Wait until both sides of every call know, but no longer than a retransmission or three take."""
-        deadline = self._loop.time() + 8 * self._config.timers.t1
-        while self.engine.core.calls and self._loop.time() < deadline:
-            await asyncio.sleep(0.02)
+        if self.engine.core.calls:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._idle.wait(), 8 * self._config.timers.t1)
 
     # From the transports (``Receiver``)
 
@@ -196,6 +200,8 @@ class Daemon:
         log.info("call-ended", **record)
         if self._journal is not None:
             self._journal.ended(call.id, record)
+        if not self.engine.core.calls:
+            self._idle.set()
 
     def registration_changed(self, user: str) -> None:
         """Have the journal write the user's bindings."""

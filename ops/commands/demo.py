@@ -1,5 +1,6 @@
 """``pinhole demo``: everything on loopback, one call, and the proof that it worked."""
 
+import signal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,6 +23,7 @@ def demo(as_json: JsonOption = False, keep: KeepOption = False) -> None:
     """Start everything on this machine and make a call between two telephones. Exit status 0: each heard the other."""
     from ops.demo import LADDER_KEPT_S, run_demo  # redis-py takes 0.2 s to import
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # Clean up after `kill` as after Ctrl-C.
     progress = Progress()
     try:
         progress("starting Pinhole: Redis, relay, B2BUA")

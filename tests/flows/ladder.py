@@ -96,6 +96,8 @@ class Party:
         """Where it says it is; another one than its hop behind a NAT."""
         self.domain = shown
         self.contact = f"<sip:{name}@{self.address}>"
+        self.rport = False
+        """Whether it asks for responses to the port that it sends from (RFC 3581)."""
 
     # Saying
 
@@ -139,7 +141,8 @@ class Party:
         return invite
 
     def _via(self, number: int) -> tuple[str, str]:
-        return "Via", f"SIP/2.0/{self.hop.transport} {self.address};branch=z9hG4bK-{self.name}-{number}"
+        rport = ";rport" if self.rport else ""
+        return "Via", f"SIP/2.0/{self.hop.transport} {self.address}{rport};branch=z9hG4bK-{self.name}-{number}"
 
     def in_dialog(
         self,

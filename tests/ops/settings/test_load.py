@@ -236,7 +236,7 @@ values = st.recursive(
 sections = st.sampled_from(["listen", "trunks", "routes", "users", "relay", "redis", "limits", "node", "advertise"])
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(st.dictionaries(sections, values, max_size=4))
 def test_any_data_is_accepted_or_refused_with_a_reason(data: dict[str, object]) -> None:
     with suppress(SettingsError):

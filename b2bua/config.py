@@ -126,7 +126,7 @@ class B2buaConfig:
     timers: Timers = Timers()
     relay: str = ""
     """``host:port`` of the relay's ng socket; empty: every call's media goes past us."""
-    redis_url: str = ""
+    redis_url: str = field(default="", repr=False)
     redis_prefix: str = ""
     ladder_kept_s: int = 600
     server_name: str = "Pinhole"

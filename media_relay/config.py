@@ -1,6 +1,6 @@
 """What a relay process is told. Pure, plain data; ``ops.settings`` reads the files and the environment."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class RelayConfig:
     quarantine_s: float = 30.0
     media_timeout_s: float = 60.0
     learn_window_s: float = 10.0
-    redis_url: str = ""
+    redis_url: str = field(default="", repr=False)
     redis_prefix: str = ""
     bindings_interval_s: float = 3.0
     bindings_lease_s: float = 90.0

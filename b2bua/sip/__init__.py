@@ -1,0 +1,1 @@
+"""SIP without sockets and clocks: messages, transactions, dialogs, authentication. Pure."""

@@ -44,7 +44,7 @@ class Stream:
         self.codec = ""
         self.direction = Direction.SENDRECV
         self.is_silent = False
-        """Whether the side has asked for no media by address, as RFC 2543 holds."""
+        """Whether the side holds by address as in RFC 2543: it wants no media, and may send none."""
         self.mux_offered = False
         """In the offer under way: by this side, or by us to this side."""
         self.muxed = False
@@ -113,7 +113,7 @@ def _flows(sender: Stream, receiver: Stream) -> bool:
     return (
         sender.direction in (Direction.SENDRECV, Direction.SENDONLY)
         and receiver.direction in (Direction.SENDRECV, Direction.RECVONLY)
-        and not receiver.is_silent
+        and not (sender.is_silent or receiver.is_silent)
     )
 
 

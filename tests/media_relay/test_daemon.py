@@ -160,6 +160,19 @@ def test_bindings_live_in_redis_as_long_as_the_call(start_relay: StartRelay, red
     wait_for(lambda: not redis.exists(key), 5, "bindings deleted with the call")
 
 
+def test_the_bindings_of_a_stream_go_with_it(start_relay: StartRelay, redis_server: RedisServer) -> None:
+    relay, key = start_relay(redis_url=redis_server.url), "call:{c1}:bindings"
+
+    def fields() -> set[str]:
+        return {name.partition(".")[0] for name in redis_server.client.hkeys(key)}
+
+    for port, expected in ((4010, {"audio0", "video1"}), (0, {"audio0"})):
+        sdp = audio() + f"m=video {port} RTP/AVP 31\r\n"
+        relay.request("offer", sdp=sdp)
+        relay.request("answer", to_tag="b", sdp=sdp)
+        wait_for(lambda expected=expected: fields() == expected, 5, f"bindings of {expected}")  # type: ignore[misc]  # bound
+
+
 def test_the_heartbeat(start_relay: StartRelay, redis_server: RedisServer) -> None:
     relay = start_relay(redis_url=redis_server.url)
     relay.set_up()
@@ -174,14 +187,16 @@ def test_the_heartbeat(start_relay: StartRelay, redis_server: RedisServer) -> No
 def test_redis_killed_and_back_with_nothing(start_relay: StartRelay, redis_server: RedisServer) -> None:
     relay, redis = start_relay(redis_url=redis_server.url), redis_server.client
     for_a, _ = relay.set_up("before")
-    wait_for(lambda: bool(redis.exists("call:{before}:bindings")), 5, "written")
+    relay.set_up("quiet")
+    wait_for(lambda: redis_server.live_calls() == {"before", "quiet"}, 5, "written")
     redis_server.kill()
     assert relay.a.send_rtp(for_a) == relay.b.receive()
     relay.set_up("ended")
     relay.request("delete", "ended")
     relay.set_up("during")
     redis_server.start()
-    wait_for(lambda: redis_server.live_calls() == {"before", "during"}, 10, "both calls written, the ended one not")
+    live = {"before", "quiet", "during"}
+    wait_for(lambda: redis_server.live_calls() == live, 10, "every call is written again, the ended one not")
     wait_for(lambda: redis.hget("call:{before}:bindings", "audio0.a.packets") == "1", 5, "the counters are kept")
 
 

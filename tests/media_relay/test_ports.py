@@ -40,6 +40,14 @@ def test_no_pair_is_given_out_twice_nor_before_it_has_rested(
         assert pool.used == len(in_use)
 
 
+def test_a_pair_rests_for_the_whole_quarantine() -> None:
+    pool = PortPool(30000, 30001, 10.0)
+    pool.release(pool.allocate(0.0), 5.0)
+    with pytest.raises(PortsExhaustedError):
+        pool.allocate(14.9)
+    assert pool.allocate(15.0) == 30000
+
+
 @pytest.mark.parametrize(("first", "last", "pairs"), [(30000, 30003, 2), (30001, 30004, 1), (30000, 30000, 0)])
 def test_only_whole_pairs_inside_the_range(first: int, last: int, pairs: int) -> None:
     assert PortPool(first, last, 0.0).total == pairs

@@ -262,11 +262,14 @@ def test_media_timeout_is_told_once_and_again_after_a_signal() -> None:
     assert bench.relay.silent_calls(bench.now) == ["c"]
 
 
-@pytest.mark.parametrize("held", [audio("203.0.113.1", 4000, "inactive"), audio("0.0.0.0", 4000, "inactive")])
-def test_a_held_call_may_be_silent(held: str) -> None:
+@pytest.mark.parametrize(
+    ("held", "answered"),
+    [(audio("203.0.113.1", 4000, "inactive"), "inactive"), (audio("0.0.0.0", 4000), "recvonly")],
+)
+def test_a_held_call_may_be_silent(held: str, answered: str) -> None:
     bench = RelayBench()
     bench.offer(held)
-    bench.answer(audio("203.0.113.2", 5000, "inactive"))
+    bench.answer(audio("203.0.113.2", 5000, answered))
     bench.now += 3600
     assert bench.relay.silent_calls(bench.now) == []
 

@@ -103,6 +103,83 @@ def test_strangers_are_refused_and_counted() -> None:
     run(scenario)
 
 
+def test_a_phone_that_moves_is_followed_in_a_new_window_only() -> None:
+    async def scenario(engine: Engine) -> None:
+        moved = Phone()
+        engine.a.send_rtp(engine.facing_a.port)
+        engine.b.send_rtp(engine.facing_b.port)
+        await until(lambda: engine.facing_a.packets == engine.facing_b.packets == 1)
+        with expected(engine.facing_a, refused=1):
+            moved.send_rtp(engine.facing_a.port)
+            await until(lambda: engine.facing_a.refused == 1)
+
+        engine.facing_a.latch.expect((moved.host, moved.port), None, monotonic() + 60)
+        engine.forwarder.refresh(engine.facing_a)
+        engine.b.send_rtp(engine.facing_b.port)
+        assert await asyncio.to_thread(moved.receive_from)
+        for _ in range(3):
+            moved.send_rtp(engine.facing_a.port)
+        await until(lambda: engine.facing_a.packets == 4)
+        with expected(engine.facing_a, refused=1):
+            engine.a.send_rtp(engine.facing_a.port)
+            await until(lambda: engine.facing_a.refused == 2)
+        moved.close()
+
+    run(scenario)
+
+
+def test_a_source_that_was_learned_is_judged_anew_like_any_other() -> None:
+    async def scenario(engine: Engine) -> None:
+        engine.a.send_rtp(engine.facing_a.port)
+        engine.b.send_rtp(engine.facing_b.port)
+        await until(lambda: engine.facing_a.packets == engine.facing_b.packets == 1)
+        engine.facing_a.latch.expect(("192.0.2.9", 9), None, open_until=0.0)
+        engine.forwarder.refresh(engine.facing_a)
+        with expected(engine.facing_a, refused=1):
+            engine.a.send_rtp(engine.facing_a.port)
+            await until(lambda: engine.facing_a.refused == 1)
+
+    run(scenario)
+
+
+def test_a_source_that_is_confirmed_in_a_new_window_goes_on() -> None:
+    async def scenario(engine: Engine) -> None:
+        for count in range(1, 5):
+            engine.a.send_rtp(engine.facing_a.port)
+            await until(lambda count=count: engine.facing_a.packets == count)  # type: ignore[misc]  # a bound default
+            engine.facing_a.latch.reopen(monotonic() + 60)
+            engine.forwarder.refresh(engine.facing_a)
+        assert engine.facing_a.reception.lost == 0
+        engine.b.send_rtp(engine.facing_b.port)
+        assert await asyncio.to_thread(engine.a.receive)
+
+    run(scenario)
+
+
+def test_a_burst_stays_in_order_while_its_source_is_learned() -> None:
+    async def scenario(engine: Engine) -> None:
+        sent = [engine.a.send_rtp(engine.facing_a.port) for _ in range(200)]  # more than is taken at one wake-up
+        await until(lambda: engine.facing_a.packets > 0)
+        sent += [engine.a.send_rtp(engine.facing_a.port) for _ in range(10)]  # these come to the private socket
+        await until(lambda: engine.facing_a.packets == 210)
+        assert engine.b.inbox == sent
+
+    run(scenario)
+
+
+def test_audio_gives_way_to_fax_on_a_port_that_has_learned() -> None:
+    async def scenario(engine: Engine) -> None:
+        engine.a.send_rtp(engine.facing_a.port)
+        await until(lambda: engine.facing_a.packets == 1)
+        engine.b.receive()
+        engine.facing_a.carries_rtp = False
+        engine.forwarder.refresh(engine.facing_a)
+        engine.a.send(b"\x00\x01fax", engine.facing_a.port)
+        assert await asyncio.to_thread(engine.b.receive) == b"\x00\x01fax"
+
+    run(scenario)
+
+
 @pytest.mark.parametrize(
     "garbage", [b"", b"\x80", STUN, DTLS, rtp(1)[:11], b"\xc0" + rtp(1)[1:], b"GET / HTTP/1.1\r\n"]
 )

@@ -32,7 +32,7 @@ from media_relay.ng.requests import parse_request
 from tests.media_relay.harness import RelayBench
 
 OFFER = (
-    b"v=0\r\no=alice 2890844526 2890844526 IN IP4 10.1.1.1\r\ns=-\r\nc=IN IP4 10.1.1.1\r\nt=0 0\r\n"
+    b"v=0\r\no=alice 2890844526 1 IN IP4 10.1.1.1\r\ns=-\r\nc=IN IP4 10.1.1.1\r\nt=0 0\r\n"
     b"m=audio 49172 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
 )
 ANSWER = OFFER.replace(b"10.1.1.1", b"10.2.2.2").replace(b"alice", b"bob").replace(b"49172", b"3456")

@@ -19,7 +19,9 @@ def authorised(phone: Party, request: Request, challenge: Response, user: str) -
         challenge, request.method, request.uri, user, PASSWORDS[user], cnonce="0a4f113b", nc=1
     )
     again = Request(request.method, request.uri, request.headers.copy(), request.body)
-    again.headers.set("Via", f"SIP/2.0/{phone.hop.transport} {phone.address};rport;branch=z9hG4bK-again-{phone.cseq}")
+    again.headers.set(
+        "Via", f"SIP/2.0/{phone.hop.transport} {phone.address};rport;branch=z9hG4bK-again-{phone.name}-{phone.cseq}"
+    )
     again.headers.set("CSeq", f"{phone.cseq} {request.method}")
     again.headers.add(name, value)
     return again

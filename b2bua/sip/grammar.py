@@ -30,6 +30,9 @@ _PROTECTED_OR_COMMA = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?+|<[^>]*+>?+|,', 
 _PROTECTED_OR_SEMICOLON = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?+|;', re.DOTALL)
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 
+MAX_CACHED_CHARS = 128
+"""Values that come again and again are read once; what is longer than this is not kept, so that caches stay small."""
+
 
 def is_token(text: str) -> bool:
     """Whether text is one ``token``."""
@@ -39,8 +42,9 @@ def is_token(text: str) -> bool:
 def parse_number(text: str, limit: int, what: str) -> int:
     """Read ``1*DIGIT`` up to ``limit``; raises HeaderError, also for signs and digits of other scripts."""
     # Ten digits hold every number of SIP; more would make int() slow before it is found too large.
-    if text.isdigit() and text.isascii() and len(digits := text.lstrip("0")) <= 10:
-        number = int(digits or "0")
+    digits = text if len(text) <= 10 else "0" + text.lstrip("0")
+    if digits.isdigit() and digits.isascii() and len(digits) <= 11:
+        number = int(digits)
         if number <= limit:
             return number
     raise HeaderError(f"{what}: {text[:40]!r} is not a number up to {limit}")
@@ -57,6 +61,8 @@ def parse_host(text: str) -> str:
 
 def is_ipv6(text: str) -> bool:
     """Whether text is an IPv6 literal, without brackets and without a zone."""
+    if ":" not in text:
+        return False
     try:
         IPv6Address(text)
     except AddressValueError:

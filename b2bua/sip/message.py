@@ -17,6 +17,9 @@ MAX_HEADERS = 256
 COPIED_HEADERS = frozenset(("Via", "From", "To", "Call-ID", "CSeq", "Timestamp"))
 """What a response repeats of its request (RFC 3261 8.2.6)."""
 
+_USUAL_METHODS = frozenset(
+    ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "INFO", "UPDATE", "MESSAGE", "PRACK")
+)
 _FOLD = re.compile(r"\r\n[ \t]++")
 _LINE_BREAK = re.compile(r"[\r\n]")
 _VERSION = re.compile(r"SIP/\d++\.\d++", re.ASCII)
@@ -84,7 +87,9 @@ def parse(data: bytes) -> Request | Response:
     """Read one message; what follows the body that Content-Length announces is not part of it.
 
     Without Content-Length the body is all that is left, as on UDP (RFC 3261 18.3). Raises ParseError; its
-    ``.request`` is set where the fault can be answered. Afterwards no typed view raises.
+    ``.request`` is set where the fault can be answered. Afterwards no typed view of a request raises, far from the
+    transaction that could still answer it. Of a response only Via, To, CSeq and the routes are read; whoever uses
+    another view has to expect a HeaderError.
     """
     try:
         return _parse(data)
@@ -109,12 +114,13 @@ def _parse(data: bytes) -> Request | Response:
         status, reason = _read_status_line(start_line)
         headers = _read_headers(lines)
         response = Response(status, reason, headers, _cut_body(headers, data[end + 4 :]))
-        response.read_views()
+        response.check_identity()
         return response
     method, uri = _read_request_line(start_line)
     headers = _read_headers(lines)
     request = Request(method, uri, headers, _cut_body(headers, data[end + 4 :]))
-    request.read_views()
+    request.check_identity()
+    request.check_views()
     if request.cseq.method != method:
         raise HeaderError(f"CSeq says {request.cseq.method}, the request is {method}")
     return request
@@ -125,9 +131,9 @@ def _split_lines(head: bytes) -> list[str]:
     if "\r\n " in text or "\r\n\t" in text:
         text = _FOLD.sub(" ", text)
     lines = text.split("\r\n")
-    breaks = len(lines) - 1
     # A lone CR or LF ends a line for some readers and not for others: a header could hide in a value.
-    if text.count("\n") != breaks or text.count("\r") != breaks:
+    content = "".join(lines)
+    if "\n" in content or "\r" in content:
         raise ParseError("a CR or LF by itself in the headers")
     return lines
 
@@ -138,7 +144,7 @@ def _read_request_line(line: str) -> tuple[str, str]:
     uri, _, version = rest.rpartition(" ")
     if version != "SIP/2.0" and _VERSION.fullmatch(version):
         raise VersionError(version)
-    if version != "SIP/2.0" or not is_token(method) or not _REQUEST_URI.fullmatch(uri):
+    if version != "SIP/2.0" or not (method in _USUAL_METHODS or is_token(method)) or not _REQUEST_URI.fullmatch(uri):
         raise ParseError(f"{line[:80]!r} is no request line")
     # The user part may hold a question mark; behind it one begins headers, which have no place here (19.1.1).
     if "?" in uri and "?" in uri[uri.rfind("@") + 1 :]:
@@ -174,13 +180,12 @@ def _read_headers(lines: list[str]) -> Headers:
 
 def _cut_body(headers: Headers, data: bytes) -> bytes:
     """The body that Content-Length announces; takes the header away (RFC 3261 18.3, 20.14)."""
-    text = headers.get("Content-Length")
+    text = headers.remove("Content-Length")
     if text is None:
         return data
     announced = parse_number(text, MAX_MESSAGE_BYTES, "Content-Length")
     if announced > len(data):
         raise HeaderError(f"Content-Length: {announced} announced, {len(data)} received")
-    headers.remove("Content-Length")
     return data[:announced]
 
 

@@ -17,8 +17,8 @@ MAX_DELTA_SECONDS = 2**32 - 1
 class Message:
     """A message without its start line.
 
-    The typed views are read from ``headers`` when first asked for and follow every edit of it. After ``parse``
-    none of them raises; on a message built by hand a missing or malformed header raises HeaderError.
+    The typed views are read from ``headers`` when first asked for and follow every edit of it. A missing or malformed
+    header raises HeaderError then; what ``parse`` has checked already (see its docstring) does not.
     """
 
     __slots__ = ("body", "headers")
@@ -105,31 +105,35 @@ class Message:
         """Option tags that the sender understands, lower case (RFC 3261 20.37)."""
         return [tag.lower() for tag in self.headers.get_all("Supported")]
 
-    def read_views(self) -> None:
-        """Read every view, so that none raises later, far from the transaction that could still answer.
+    def check_identity(self) -> None:
+        """Read what matches a message to its transaction, and what our next request repeats; raises HeaderError.
 
-        Via, From, To, Call-ID and CSeq are mandatory (RFC 3261 8.1.1); Max-Forwards is not, for RFC 2543's sake.
+        Via, From, To, Call-ID and CSeq are mandatory (RFC 3261 8.1.1). An ACK repeats To, a dialog To and routes.
         """
         headers = self.headers
-        headers.read(_PARSERS)
-        _ = self.top_via, self.from_, self.to, self.call_id, self.cseq
-        if "Contact" in headers:
-            _ = self.contacts
+        for name in _MANDATORY:
+            if not headers.get(name):
+                raise HeaderError(f"{name} is missing")
+        _ = self.vias, self.to, self.cseq
         for name in ("Record-Route", "Route"):
-            if name in headers:
-                for value in headers.get_all(name):
-                    NameAddress.parse(value)
+            for value in headers.get_all(name):
+                NameAddress.parse(value)
+
+    def check_views(self) -> None:
+        """Read every other view, so that none raises later; raises HeaderError."""
+        self.headers.read(_PARSERS)
+        _ = self.contacts
 
     def serialize(self, start_line: str) -> bytes:
         """The message for the wire, Content-Length set right. Raises SerializeError."""
         lines = [start_line]
         lines += [f"{name}: {value}" for name, value in self.headers if name != "Content-Length"]
+        # A line break inside a value would smuggle in a header or a whole message. Two searches in C find it.
+        content = "".join(lines)
+        if "\n" in content or "\r" in content:
+            raise SerializeError(f"a line break inside a header of {start_line[:80]!r}")
         lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
         text = "\r\n".join(lines)
-        # One count each, in C: a line break inside a value would smuggle in a header or a whole message.
-        breaks = len(lines) + 1
-        if text.count("\n") != breaks or text.count("\r") != breaks:
-            raise SerializeError(f"a line break inside a header of {start_line[:80]!r}")
         try:
             return text.encode("utf-8", "surrogateescape") + self.body
         except UnicodeEncodeError as fault:
@@ -146,11 +150,11 @@ def _parse_expires(text: str) -> int:
     return min(int(text), MAX_DELTA_SECONDS)
 
 
-_PARSERS: dict[str, Callable[[str], object]] = {
-    "CSeq": CSeq.parse,
-    "Content-Type": ContentType.parse,
-    "From": NameAddress.parse,
-    "Max-Forwards": _parse_max_forwards,
-    "To": NameAddress.parse,
-}
+_MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
+
+_PARSERS: tuple[tuple[str, Callable[[str], object]], ...] = (
+    ("From", NameAddress.parse),
+    ("Max-Forwards", _parse_max_forwards),
+    ("Content-Type", ContentType.parse),
+)
 """The parsers of the views of one line, as the properties of Message use them."""

@@ -2,11 +2,21 @@
 
 import re
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from urllib.parse import unquote_to_bytes
 
 from b2bua.sip.errors import HeaderError, UnsupportedSchemeError, UriError
-from b2bua.sip.grammar import Params, format_host, format_params, is_ipv6, parse_host, parse_number, parse_params
+from b2bua.sip.grammar import (
+    MAX_CACHED_CHARS,
+    Params,
+    format_host,
+    format_params,
+    is_ipv6,
+    parse_host,
+    parse_number,
+    parse_params,
+)
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*+):")
 _FORBIDDEN = re.compile(r'[\x00-\x20\x7f<>"]')
@@ -21,7 +31,8 @@ class Uri:
     """One URI. ``user`` and ``password`` keep their escapes; ``host`` has no brackets; ``port`` None: not given.
 
     For tel: ``user`` is the number and ``host`` is empty. A scheme that we do not know keeps its text in ``opaque``.
-    Parameter names are lower case; ``headers`` are those after the question mark, as written.
+    Parameter names are lower case; ``headers`` are those after the question mark, as written. ``params`` are shared
+    by whoever has read the same text: not to be changed.
     """
 
     scheme: str
@@ -36,19 +47,7 @@ class Uri:
     @classmethod
     def parse(cls, text: str) -> "Uri":
         """Read a URI without angle brackets; raises UriError."""
-        match = _SCHEME.match(text)
-        if match is None or _FORBIDDEN.search(text):
-            raise UriError(f"{text[:80]!r} is no URI")
-        scheme = match[1].lower()
-        rest = text[match.end() :]
-        try:
-            if scheme in ("sip", "sips"):
-                return _parse_sip(scheme, rest)
-            if scheme == "tel":
-                return _parse_tel(rest)
-        except HeaderError as fault:
-            raise UriError(f"{text[:80]!r}: {fault}") from fault
-        return cls(scheme, opaque=rest)
+        return _read_once(text) if len(text) <= MAX_CACHED_CHARS else _read(text)
 
     @property
     def is_sip(self) -> bool:
@@ -119,6 +118,26 @@ class Uri:
         host: object = IPv6Address(self.host) if ":" in self.host else self.host.lower()
         headers = frozenset((name.lower(), _unescape(value)) for name, value in self.headers)
         return self.scheme, self.decoded_user, password, host, self.port, headers
+
+
+def _read(text: str) -> Uri:
+    match = _SCHEME.match(text)
+    if match is None or _FORBIDDEN.search(text):
+        raise UriError(f"{text[:80]!r} is no URI")
+    scheme = match[1].lower()
+    rest = text[match.end() :]
+    try:
+        if scheme in ("sip", "sips"):
+            return _parse_sip(scheme, rest)
+        if scheme == "tel":
+            return _parse_tel(rest)
+    except HeaderError as fault:
+        raise UriError(f"{text[:80]!r}: {fault}") from fault
+    return Uri(scheme, opaque=rest)
+
+
+# Those of trunks, and of phones that are in a call, are read several times for each call.
+_read_once = lru_cache(maxsize=2048)(_read)
 
 
 def _parse_sip(scheme: str, rest: str) -> Uri:

@@ -1,7 +1,7 @@
 """A message's headers, in order, as they were written."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TypeVar
 
 from b2bua.sip.errors import HeaderError
@@ -30,19 +30,25 @@ class Headers:
 
     def get(self, name: str) -> str | None:
         """The first line's value of that name, not split."""
-        index = self._index()
+        index = self._first or self._index()
         value = index.get(name)
         if value is None and SPELLINGS.get(name) != name:
             return index.get(self._spelt(name))
         return value
 
+    def select(self, names: Collection[str]) -> list[tuple[str, str]]:
+        """The lines that have one of these names, in order; ``names`` must be canonical."""
+        return [item for item in self._items if item[0] in names]
+
     def get_all(self, name: str) -> list[str]:
         """Every value of that name: every line, and for list headers every value of a line (RFC 3261 7.3.1)."""
-        name = self._spelt(name)
-        index = self._index()
+        index = self._first or self._index()
         first = index.get(name)
         if first is None:
-            return []
+            name = self._spelt(name)
+            first = index.get(name)
+            if first is None:
+                return []
         if len(index) == len(self._items):  # no name is there twice
             return split_list(first) if name in LIST_HEADERS else [first]
         lines = [value for known, value in self._items if known == name]
@@ -70,8 +76,14 @@ class Headers:
     def set_first(self, name: str, value: str) -> None:
         """Put ``value`` in place of the first value of that name, and leave the others."""
         name = self._spelt(name)
-        rest = self.get_all(name)[1:]
-        self.set(name, ", ".join([value, *rest]))
+        first = (self._first or self._index()).get(name)
+        if first is None or "," in first:
+            rest = self.get_all(name)[1:]
+            self.set(name, ", ".join([value, *rest]))
+        else:
+            self._items[self._items.index((name, first))] = (name, value)
+            self._index()[name] = value
+            self._forget(name)
 
     def insert(self, name: str, value: str) -> None:
         """Put a line in front of all others (a Via, a Route)."""
@@ -80,17 +92,19 @@ class Headers:
         self._first = None
         self._forget(name)
 
-    def remove(self, name: str) -> None:
-        """Drop all lines of that name."""
+    def remove(self, name: str) -> str | None:
+        """Drop all lines of that name; returns the value of the first."""
         name = self._spelt(name)
-        index = self._index()
-        if index.pop(name, None) is None:
-            return
+        index = self._first or self._index()
+        value = index.pop(name, None)
+        if value is None:
+            return None
         if self._items[-1][0] == name and len(index) == len(self._items) - 1:  # the last one, and no name repeated
             self._items.pop()
         else:
             self._items = [item for item in self._items if item[0] != name]
         self._forget(name)
+        return value
 
     def repeated(self) -> frozenset[str]:
         """The names that more than one line has."""
@@ -114,7 +128,7 @@ class Headers:
         """
         known: T | None = self._typed.get(name)  # type: ignore[assignment]  # one name, one parser: its result
         if known is None:
-            text = self._index().get(name)
+            text = (self._first or self._index()).get(name)
             if text is not None:
                 self._typed[name] = known = parse(text)
         return known
@@ -123,7 +137,7 @@ class Headers:
         """As ``typed``, but raises HeaderError where there is no such header or it is empty."""
         known: T | None = self._typed.get(name)  # type: ignore[assignment]  # as above
         if known is None:
-            text = self._index().get(name)
+            text = (self._first or self._index()).get(name)
             if not text:
                 raise HeaderError(f"{name} is missing")
             self._typed[name] = known = parse(text)
@@ -133,21 +147,22 @@ class Headers:
         """Every value of a list header through ``parse``, remembered likewise; the list is not to be changed."""
         known: list[T] | None = self._typed.get(name)  # type: ignore[assignment]  # as above
         if known is None:
-            text = self._index().get(name, "")
-            if text and "," not in text and len(self._index()) == len(self._items):
+            index = self._first or self._index()
+            text = index.get(name, "")
+            if text and "," not in text and len(index) == len(self._items):
                 known = [parse(text)]
             else:
                 known = [parse(value) for value in self.get_all(name)]
             self._typed[name] = known
         return known
 
-    def read(self, parsers: Mapping[str, Callable[[str], object]]) -> None:
-        """Do at once what ``typed`` would do later, for every header that is there and has a parser."""
-        typed = self._typed
-        for name, text in self._index().items():
-            parse = parsers.get(name)
-            if parse is not None:
-                typed[name] = parse(text)
+    def read(self, parsers: Iterable[tuple[str, Callable[[str], object]]]) -> None:
+        """Do at once what ``typed`` would do later, for each (name, parser) whose header is there."""
+        index = self._first or self._index()
+        for name, parse in parsers:
+            text = index.get(name)
+            if text is not None:
+                self._typed[name] = parse(text)
 
     def __contains__(self, name: str) -> bool:
         return self.get(name) is not None

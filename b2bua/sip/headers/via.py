@@ -1,11 +1,13 @@
 """Via: where a response goes (RFC 3261 20.42, 18.2; RFC 3581)."""
 
 import re
+from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import NamedTuple
 
 from b2bua.sip.errors import HeaderError
 from b2bua.sip.grammar import (
+    MAX_CACHED_CHARS,
     TOKEN_CHARS,
     Params,
     format_host,
@@ -19,9 +21,9 @@ from b2bua.sip.grammar import (
 MAGIC_COOKIE = "z9hG4bK"
 """Begins every branch that is unique to its transaction (RFC 3261 8.1.1.7)."""
 
-_VIA = re.compile(
+_SENT_BY = re.compile(
     rf"([{TOKEN_CHARS}]++)[ \t]*+/[ \t]*+([{TOKEN_CHARS}]++)[ \t]*+/[ \t]*+([{TOKEN_CHARS}]++)[ \t]++"
-    r"(\[[^\]]*+\]|[A-Za-z0-9_.\-]++)[ \t]*+(?::[ \t]*+(\d++)[ \t]*+)?+(?=;|$)",
+    r"(\[[^\]]*+\]|[A-Za-z0-9_.\-]++)[ \t]*+(?::[ \t]*+(\d++)[ \t]*+)?+",
     re.ASCII,
 )
 
@@ -38,17 +40,10 @@ class Via(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> "Via":
         """Read one value (not a list); raises HeaderError. Any protocol and version is let through."""
-        match = _VIA.match(text)
-        if match is None:
-            raise HeaderError(f"Via: {text[:80]!r} is no sent-protocol and sent-by")
-        name, version, transport, host, port = match.groups()
-        return cls(
-            transport.upper(),
-            parse_host(host) if host[0] == "[" else host,
-            None if port is None else parse_number(port, 65535, "Via port"),
-            parse_params(text[match.end() :]),
-            f"{name}/{version}",
-        )
+        sent_by, semicolon, params = text.partition(";")
+        read = _read_sent_by_once if len(sent_by) <= MAX_CACHED_CHARS else _read_sent_by
+        transport, host, port, protocol = read(sent_by)
+        return cls(transport, host, port, parse_params(semicolon + params), protocol)
 
     @property
     def branch(self) -> str:
@@ -86,6 +81,23 @@ class Via(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.protocol}/{self.transport} {format_host(self.host, self.port)}{format_params(self.params)}"
+
+
+def _read_sent_by(text: str) -> tuple[str, str, int | None, str]:
+    """(transport, host, port, protocol): the part of a Via that all messages of one peer share."""
+    match = _SENT_BY.fullmatch(text)
+    if match is None:
+        raise HeaderError(f"Via: {text[:80]!r} is no sent-protocol and sent-by")
+    name, version, transport, host, port = match.groups()
+    return (
+        transport.upper(),
+        parse_host(host) if host[0] == "[" else host,
+        None if port is None else parse_number(port, 65535, "Via port"),
+        f"{name}/{version}",
+    )
+
+
+_read_sent_by_once = lru_cache(maxsize=1024)(_read_sent_by)
 
 
 def _same_host(one: str, other: str) -> bool:

@@ -53,6 +53,15 @@ def test_a_response() -> None:
     assert (response.status, response.reason, response.expires) == (183, "Session  Progress", 60)
 
 
+def test_a_response_is_only_read_as_far_as_its_transaction_needs() -> None:
+    response = parse(options("Contact: <broken", "Max-Forwards: x", start="SIP/2.0 200 OK"))
+
+    with pytest.raises(HeaderError):
+        _ = response.contact
+    assert isinstance(refused(options("Record-Route: <broken", start="SIP/2.0 200 OK")), HeaderError)
+    assert isinstance(refused(options(To="x", start="SIP/2.0 200 OK")), HeaderError)
+
+
 def test_lists_over_several_lines() -> None:
     request = parse(
         options(
@@ -299,7 +308,7 @@ def test_any_damage_is_read_or_refused(data: st.DataObject) -> None:
 
     message = read_or_answerable(bytes(good))
 
-    if message is not None:
+    if isinstance(message, Request):
         _ = message.top_via, message.vias, message.from_, message.to, message.cseq, message.call_id
         _ = message.contact, message.contacts, message.max_forwards, message.content_type, message.expires
         _ = message.routes, message.record_routes, message.require, message.supported

@@ -44,8 +44,12 @@ def test_set_replaces_every_line_in_place(headers: Headers) -> None:
 
 def test_set_first_leaves_the_other_values(headers: Headers) -> None:
     headers.set_first("Via", "z")
+    headers.set_first("To", "y")
+    headers.set_first("Subject", "new")
 
     assert headers.get_all("Via") == ["z", "b", "c"]
+    assert headers.get("To") == "y"
+    assert headers.items()[-1] == ("Subject", "new")
 
 
 def test_insert_comes_first(headers: Headers) -> None:
@@ -58,12 +62,16 @@ def test_insert_comes_first(headers: Headers) -> None:
 def test_remove_drops_every_line(headers: Headers) -> None:
     assert headers.get("Via")
 
-    headers.remove("v")
-    headers.remove("Subject")
+    assert headers.remove("v") == "a, b"
+    assert headers.remove("Subject") is None
 
     assert headers.get("Via") is None
     assert headers.get_all("Via") == []
     assert len(headers) == 2
+
+
+def test_selected_lines_keep_their_order(headers: Headers) -> None:
+    assert headers.select({"Via", "X-Odd", "From"}) == [("Via", "a, b"), ("Via", "c"), ("X-Odd", "1, 2")]
 
 
 def test_repeated_names(headers: Headers) -> None:

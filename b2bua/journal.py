@@ -236,6 +236,8 @@ class Journal:
     # Sending
 
     def _wake(self) -> None:
+        if not self._backlog:
+            return
         if self._waiting_since is None:
             self._waiting_since = self._loop.time()
         if self._timer is None and self._pipe is not None:

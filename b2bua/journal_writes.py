@@ -5,10 +5,12 @@ Scripts that write a call are fenced: where Redis holds the call under a later e
 and the write is refused with the answer ``FENCED``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha1
 from itertools import chain
 from typing import Any, NamedTuple
+
+import msgpack
 
 from b2bua.call.shell import LadderEntry
 from b2bua.call_record import CallSnapshot
@@ -37,35 +39,32 @@ end
 """
 
 _LADDER = """
-local function add_to_ladder(key, length, first)
-  for at = first, #ARGV, 5 do
-    redis.call('XADD', key, 'MAXLEN', '~', length, '*', 'time', ARGV[at], 'leg', ARGV[at + 1],
-      'direction', ARGV[at + 2], 'peer', ARGV[at + 3], 'summary', ARGV[at + 4])
+local function add_to_ladder(key, length, entries)
+  for _, entry in ipairs(entries) do
+    redis.call('XADD', key, 'MAXLEN', '~', length, '*', 'time', entry[1], 'leg', entry[2],
+      'direction', entry[3], 'peer', entry[4], 'summary', entry[5])
   end
 end
 """
 
-# KEYS call dialog ladder. ARGV epoch, lease in ms, ladder's length, words of the call, words of the dialog,
-# then both hashes' fields and values, then five words for each ladder entry.
+# KEYS call dialog ladder. ARGV epoch, lease in ms, ladder's length, then in MessagePack: the words of both hashes
+# and the ladder's new entries. One packed argument costs the client a third of what a hundred plain ones do.
 _SAVE = f"""{_FENCE}{_LADDER}
+local news = cmsgpack.unpack(ARGV[4])
 redis.call('DEL', KEYS[1], KEYS[2])
-local at = 6
 for i = 1, 2 do
-  local words = tonumber(ARGV[3 + i])
-  if words > 0 then
-    redis.call('HSET', KEYS[i], unpack(ARGV, at, at + words - 1))
-    at = at + words
-  end
+  if #news[i] > 0 then redis.call('HSET', KEYS[i], unpack(news[i])) end
 end
-add_to_ladder(KEYS[3], ARGV[3], at)
+add_to_ladder(KEYS[3], ARGV[3], news[3])
 for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], ARGV[2]) end
 return 1
 """
 
-# KEYS call dialog bindings ladder. ARGV epoch, how long the ladder stays in ms, its length, its last entries.
+# KEYS call dialog bindings ladder. ARGV epoch, how long the ladder stays in ms, its length, its last entries in
+# MessagePack.
 _END = f"""{_FENCE}{_LADDER}
 redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3])
-add_to_ladder(KEYS[4], ARGV[3], 4)
+add_to_ladder(KEYS[4], ARGV[3], cmsgpack.unpack(ARGV[4]))
 redis.call('PEXPIRE', KEYS[4], ARGV[2])
 return 1
 """
@@ -98,6 +97,18 @@ SCRIPTS: dict[str, str] = {_sha(script): script for script in (_SAVE, _END, _REL
 _SAVE_SHA, _END_SHA, _RELEASE_SHA, _REPLACE_SHA = SCRIPTS
 
 
+_pack: Callable[[object], bytes] = msgpack.Packer(unicode_errors="surrogateescape").pack
+
+
+def _words(fields: dict[str, str]) -> list[str]:
+    return list(chain.from_iterable(fields.items()))
+
+
+def _printed(ladder: Sequence[LadderEntry]) -> list[tuple[str, str, str, str, str]]:
+    """The entries with their time in digits: Lua would round it."""
+    return [(f"{entry[0]:.6f}", *entry[1:]) for entry in ladder]
+
+
 class Writer:
     """Builds the commands of one node. Times are in seconds here and in milliseconds on the wire."""
 
@@ -114,18 +125,16 @@ class Writer:
     def save(self, call_id: str, snapshot: CallSnapshot, ladder: Sequence[LadderEntry]) -> Command:
         """The whole of a live call, fenced by its epoch; its lease starts anew."""
         keys, (call, dialog) = self._keys, snapshot
+        news = _pack((_words(call), _words(dialog), _printed(ladder)))
         return (
             *("EVALSHA", _SAVE_SHA, 3, keys.call(call_id), keys.dialog(call_id), keys.ladder(call_id)),
-            *(call.get("epoch", "0"), self._call_lease_ms, self._ladder_length, 2 * len(call), 2 * len(dialog)),
-            *chain.from_iterable(call.items()),
-            *chain.from_iterable(dialog.items()),
-            *chain.from_iterable(ladder),
+            *(call.get("epoch", "0"), self._call_lease_ms, self._ladder_length, news),
         )
 
     def end(self, call_id: str, epoch: str, ladder: Sequence[LadderEntry]) -> Command:
         """Remove all of a call but its ladder, which stays for a while; fenced by the epoch."""
-        words = (epoch, self._ladder_kept_ms, self._ladder_length)
-        return ("EVALSHA", _END_SHA, 4, *self._all_keys(call_id), *words, *chain.from_iterable(ladder))
+        words = (epoch, self._ladder_kept_ms, self._ladder_length, _pack(_printed(ladder)))
+        return ("EVALSHA", _END_SHA, 4, *self._all_keys(call_id), *words)
 
     def release(self, call_id: str) -> Command:
         """Remove what an earlier life of this node left of a call, unless another node owns it now."""

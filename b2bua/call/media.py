@@ -62,7 +62,7 @@ class BadDescription(SipError):
 
 
 Described = Callable[[bytes | SipError], None]
-"""Called with the SDP for the other side, or with why there is none."""
+"""Called with the SDP for the other side, or with why there is none; not at all once the call is ending."""
 
 
 class MediaControl:

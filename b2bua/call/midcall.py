@@ -78,8 +78,6 @@ class MidCall:
             self._media.offer(leg, Receiver.at(other), request.body, lambda outcome: self._offered(exchange, outcome))
 
     def _offered(self, exchange: Exchange, outcome: bytes | SipError) -> None:
-        if exchange.asking.call.exchange is not exchange:
-            return
         if isinstance(outcome, SipError):
             self._refuse(exchange, outcome)
         elif exchange.cancelled:
@@ -168,8 +166,6 @@ class MidCall:
 
     def _described(self, exchange: Exchange, response: Response, outcome: bytes | SipError) -> None:
         call = exchange.asking.call
-        if call.exchange is not exchange:
-            return
         if isinstance(outcome, SipError):
             if exchange.late_offer:
                 exchange.ack = self._core.send_ack(exchange.answering, exchange.cseq)
@@ -199,8 +195,6 @@ class MidCall:
 
     def _finish_late_offer(self, exchange: Exchange, outcome: bytes | SipError) -> None:
         call = exchange.asking.call
-        if call.exchange is not exchange:
-            return
         call.exchange = None
         body = outcome if isinstance(outcome, bytes) else b""
         exchange.ack = self._core.send_ack(exchange.answering, exchange.cseq, [SDP] if body else [], body)

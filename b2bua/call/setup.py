@@ -49,8 +49,6 @@ class Setup:
         self._media.offer(call.a, receiver, call.offer, lambda outcome: self._offered(call, group, outcome))
 
     def _offered(self, call: Call, group: Group, outcome: bytes | SipError) -> None:
-        if call.state is CallState.ENDING:
-            return
         if isinstance(outcome, bytes):
             self._ring(call, group, outcome)
         elif isinstance(outcome, NotAcceptableHere):
@@ -195,8 +193,6 @@ class Setup:
 
     def _accept(self, call: Call, response: Response, outcome: bytes | SipError) -> None:
         """B has answered and the relay has seen its SDP: A's INVITE is answered."""
-        if call.state is CallState.ENDING:
-            return
         if isinstance(outcome, SipError):
             self._teardown.begin(call, "pinhole", *failures.of_answer(outcome))
             return
@@ -229,8 +225,6 @@ class Setup:
         self._media.answer(call.a, leg.id, request.body, lambda outcome: self._forward_ack(call, leg, outcome))
 
     def _forward_ack(self, call: Call, leg: Leg, outcome: bytes | SipError) -> None:
-        if call.state is not CallState.ANSWERED:
-            return
         if isinstance(outcome, bytes):
             leg.ack = self._core.send_ack(leg, leg.invite_cseq, [SDP], outcome)
         else:

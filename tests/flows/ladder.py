@@ -26,7 +26,7 @@ from b2bua.config import B2buaConfig, Listener, Media, Route, Trunk, TrunkHost, 
 from b2bua.sip.hop import Hop
 from b2bua.sip.message import Headers, Request, Response, parse
 from b2bua.sip.responses import response_to
-from media_relay.ng.bencode import decode, encode
+from media_relay.ng.bencode import Decoded, Encodable, decode, encode
 from media_relay.ng.messages import NgError
 from media_relay.ng.requests import parse_request
 from tests.media_relay.harness import RelayBench
@@ -267,7 +267,7 @@ class Ladder:
         self.said: list[str] = []
         self.entries: dict[str, list[LadderEntry]] = {}
         self.records: list[Call] = []
-        self.relay_commands: deque[tuple[int, dict[str, object]]] = deque()
+        self.relay_commands: deque[tuple[int, dict[str, Encodable]]] = deque()
         self.tags: dict[tuple[str, str], str] = {}
         ids = (f"{number:04x}cafe" for number in count(1))
         self.engine = Engine(settings or config(), self, lambda: next(ids), b"secret", now=self.now, wall=1.7e9)
@@ -295,7 +295,7 @@ class Ladder:
         self.now = end
         self.engine.advance(end)
 
-    def relay_is_asked(self, command: str) -> dict[str, object]:
+    def relay_is_asked(self, command: str) -> dict[str, Encodable]:
         """The next command to the relay; it is answered by `relay_says`."""
         assert self.relay_commands, f"the relay is asked nothing, though {command} is due"
         asked = self.relay_commands[0][1]
@@ -305,7 +305,7 @@ class Ladder:
     def relay_says(self, sdp: bytes = b"", error: str = "") -> None:
         """Answer the oldest command."""
         operation, _ = self.relay_commands.popleft()
-        reply: dict[str, object] = (
+        reply: dict[str, Decoded] = (
             {"result": b"error", "error-reason": error.encode()} if error else {"result": b"ok", "sdp": sdp}
         )
         self.engine.relay_replied(operation, reply, self.now)
@@ -320,7 +320,7 @@ class Ladder:
         relay = self.real_relay.relay
         while self.relay_commands:
             operation, command = self.relay_commands.popleft()
-            asked = decode(encode(command))  # type: ignore[arg-type]  # as written by the core
+            asked = decode(encode(command))
             assert isinstance(asked, dict)
             try:
                 reply = relay.handle(parse_request(asked), self.now)
@@ -392,7 +392,7 @@ class Ladder:
             party.heard.append(message)
             party.hops.append(hop)
 
-    def relay(self, operation: int, command: dict[str, object]) -> None:
+    def relay(self, operation: int, command: dict[str, Encodable]) -> None:
         """Keep the command until the test answers it."""
         self.relay_commands.append((operation, command))
 

@@ -209,9 +209,7 @@ class Phone:
             return
         if transaction.method == "INVITE" and response.status < 300:
             self._acknowledge(session, response)
-        elif transaction is session.invite and not session.is_confirmed:
-            session.is_over = True
-        elif response.status in (408, 481):
+        elif response.status in (408, 481) or (transaction is session.invite and not session.is_confirmed):
             session.is_over = True
 
     def _acknowledge(self, session: Session, response: Response) -> None:

@@ -1,6 +1,6 @@
 """The plain call, RFC 3665 3.1, and who may end it."""
 
-from flows.ladder import ANSWER, Ladder
+from tests.flows.ladder import ANSWER, Ladder
 
 
 def test_call_is_set_up_and_ended_by_the_caller() -> None:

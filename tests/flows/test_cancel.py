@@ -1,8 +1,7 @@
 """CANCEL at every moment of the set-up (RFC 3261 9, RFC 3665 3.8)."""
 
-from flows.ladder import ANSWER, Ladder, relayed
-
 from b2bua.sip.message import Request
+from tests.flows.ladder import ANSWER, Ladder, relayed
 
 
 def ringing(ladder: Ladder) -> tuple[Request, Request]:
@@ -122,6 +121,17 @@ def test_while_the_relay_is_asked_for_the_offer() -> None:
     ladder.a.hears(100)
     ladder.relay_is_asked("offer")
     gives_up(ladder, invite)
+    ladder.relay_works()
+    ladder.is_over()
+
+
+def test_the_relay_hears_of_the_end_before_the_offer() -> None:
+    """Datagrams overtake each other; what the late offer has opened is closed."""
+    ladder = Ladder(relayed())
+    invite = ladder.a.sends_invite("2000")
+    ladder.a.hears(100)
+    gives_up(ladder, invite)
+    ladder.relay_commands.reverse()
     ladder.relay_works()
     ladder.is_over()
 

@@ -1,9 +1,9 @@
 """Trunks that want to know who we are (RFC 3261 22.2, RFC 3665 3.3)."""
 
 import pytest
-from flows.ladder import ANSWER, HELD, Ladder, config, trunk
 
 from b2bua.sip.message import Request
+from tests.flows.ladder import ANSWER, HELD, Ladder, config, trunk
 
 CHALLENGE = 'Digest realm="carrier", nonce="abc", qop="auth", algorithm=MD5'
 

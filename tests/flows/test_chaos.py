@@ -3,17 +3,17 @@
 from collections.abc import Callable
 from random import Random
 
-from flows.ladder import ANSWER, OFFER, Ladder, config, relayed
-from flows.phone import Phone, Session
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from b2bua.config import B2buaConfig
 from b2bua.sip.hop import Hop
 from b2bua.sip.timers import TimerWheel
-from media_relay.ng.bencode import decode, encode
+from media_relay.ng.bencode import Encodable, decode, encode
 from media_relay.ng.messages import NgError
 from media_relay.ng.requests import parse_request
+from tests.flows.ladder import ANSWER, OFFER, Ladder, config, relayed
+from tests.flows.phone import Phone, Session
 
 LATENCY_S = 0.15
 RELAY_LATENCY_S = 0.3
@@ -50,14 +50,14 @@ class World(Ladder):
         phone = self._by_host[hop.host]
         self._carry(lambda: phone.layer.receive(data, hop._replace(host="192.0.2.1"), self.now), hop.host, "->", data)
 
-    def relay(self, operation: int, command: dict[str, object]) -> None:
+    def relay(self, operation: int, command: dict[str, Encodable]) -> None:
         """To the relay and back; sometimes there is no answer, whether it was heard or not."""
         fate = self.rng.random()
         if fate < 0.05:
             self.wheel.start(RELAY_TIMEOUT_S, lambda: self.engine.relay_replied(operation, None, self.now))
             if command["command"] != "delete":
                 return
-        asked = decode(encode(command))  # type: ignore[arg-type]  # as written by the core
+        asked = decode(encode(command))
         assert isinstance(asked, dict)
         answers = fate > 0.1
 

@@ -1,9 +1,8 @@
 """One INVITE and several answers: forks behind a trunk, and a user's phones that ring together (RFC 3261 13.2.2.4)."""
 
-from flows.ladder import ANSWER, Ladder, Party
-
 from b2bua.sip.hop import Hop
 from b2bua.sip.message import Request
+from tests.flows.ladder import ANSWER, Ladder, Party
 
 
 def offered(ladder: Ladder) -> Request:

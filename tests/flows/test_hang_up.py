@@ -1,8 +1,7 @@
 """BYE at odd moments: crossing, before the ACK, before the answer, never answered (RFC 3261 15)."""
 
-from flows.ladder import ANSWER, Ladder, relayed
-
 from b2bua.sip.message import Request, Response
+from tests.flows.ladder import ANSWER, Ladder, relayed
 
 
 def answered_without_ack(ladder: Ladder) -> tuple[Response, Request]:
@@ -160,4 +159,23 @@ def test_bye_cannot_be_sent() -> None:
     ladder.unreachable.add("10.2.2.2")
     ladder.a.hangs_up(answered)
     ladder.transport_fails()
+    ladder.is_over()
+
+
+def test_ack_before_the_answer() -> None:
+    """It acknowledges nothing; the one after the answer counts."""
+    ladder = Ladder()
+    a, b = ladder.a, ladder.b
+    a.sends_invite("2000")
+    a.hears(100)
+    offered = b.hears_request("INVITE")
+    b.answers(offered, 180)
+    a.acks(a.hears_response(180))
+    b.answers(offered, 200, ANSWER)
+    b.hears("ACK")
+    answered = a.hears_response(200)
+    a.acks(answered)
+    ladder.passes(60)
+    a.hangs_up(answered)
+    b.is_hung_up()
     ladder.is_over()

@@ -1,10 +1,10 @@
 """Targets that fail: the next host, the next trunk, or the caller is told (RFC 3665 3.3 to 3.6, 3.9)."""
 
 import pytest
-from flows.ladder import ANSWER, OFFER, Ladder, Party, config, relayed, trunk
 
 from b2bua.config import TrunkHost
 from b2bua.sip.message import Request
+from tests.flows.ladder import ANSWER, OFFER, Ladder, Party, config, relayed, trunk
 
 
 def offered(ladder: Ladder) -> Request:

@@ -1,8 +1,7 @@
 """INVITE without SDP: B makes the offer in its 2xx, A answers in its ACK (RFC 3261 13.2.1)."""
 
-from flows.ladder import ANSWER, OFFER, Ladder, config, relayed, trunk
-
 from b2bua.sip.message import Request, Response
+from tests.flows.ladder import ANSWER, OFFER, Ladder, config, relayed, trunk
 
 
 def offered_late(ladder: Ladder) -> tuple[Response, Request]:

@@ -1,9 +1,9 @@
 """UPDATE, INFO, MESSAGE and OPTIONS inside a call, and requests that are out of place (RFC 3261 12.2.2)."""
 
 import pytest
-from flows.ladder import ANSWER, HELD, OFFER, Ladder, relayed
 
 from b2bua.sip.message import Request
+from tests.flows.ladder import ANSWER, HELD, OFFER, Ladder, relayed
 
 
 @pytest.mark.parametrize("method", ["INFO", "MESSAGE"])

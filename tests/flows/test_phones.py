@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from flows.ladder import ANSWER, OFFER, Ladder, Party, config, relayed, trunk
 
 from b2bua.config import Listener, Media, Route, TrunkHost
 from b2bua.sip.auth import answer_challenge
 from b2bua.sip.message import Request, Response
+from tests.flows.ladder import ANSWER, OFFER, Ladder, Party, config, relayed, trunk
 
 PASSWORDS = {"alice": "wonderland", "bob": "builder"}
 
@@ -100,7 +100,7 @@ def test_wrong_password() -> None:
     again = authorised(bob, register, challenge, "bob")
     again.headers.set("Authorization", (again.headers.get("Authorization") or "").replace('response="', 'response="0'))
     bob.sends(again)
-    assert bob.heard.popleft().status in (400, 403)  # type: ignore[union-attr]  # a response
+    assert bob.heard.popleft().status in (400, 403)
     ladder.is_over()
 
 
@@ -132,6 +132,25 @@ def test_phone_calls_phone_behind_the_same_nat() -> None:
     bob.hangs_up(invite)
     bye = alice.is_hung_up()
     assert bye.uri == "sip:alice@192.168.1.20:5060"
+    ladder.is_over()
+
+
+def test_phone_is_reached_where_it_registered_from_whatever_it_answers() -> None:
+    """Two private networks behind each other: nothing in the addresses tells that there is a NAT."""
+    ladder = Ladder()
+    bob = ladder.party("bob", "10.4.4.4", 30002)
+    bob.domain, bob.rport = "192.0.2.1", True
+    bob.address = "192.168.1.20:5060"
+    bob.contact = "<sip:bob@192.168.1.20:5060>"
+    registers(bob, "bob")
+    ladder.a.sends_invite("bob")
+    ladder.a.hears(100)
+    bob.answers(bob.hears_request("INVITE"), 200, ANSWER)
+    bob.hears("ACK")
+    answered = ladder.a.hears_response(200)
+    ladder.a.acks(answered)
+    ladder.a.hangs_up(answered)
+    bob.is_hung_up()
     ladder.is_over()
 
 

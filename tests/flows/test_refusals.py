@@ -1,10 +1,10 @@
 """What is refused before it is a call, and requests outside a dialog (RFC 3261 8.2, 16.3, 21)."""
 
 import pytest
-from flows.ladder import OFFER, Ladder, config, relayed, trunk
 
 from b2bua.config import CallLimit
 from b2bua.sip.message import Request, Response
+from tests.flows.ladder import OFFER, Ladder, config, relayed, trunk
 
 
 def refused(ladder: Ladder, invite: Request, status: int) -> Response:

@@ -1,9 +1,9 @@
 """Offers inside an answered call: hold and resume, late offers, glare, CANCEL, failures (RFC 3665 3.7, RFC 3261 14)."""
 
 import pytest
-from flows.ladder import ANSWER, HELD, OFFER, Ladder, Party, relayed
 
 from b2bua.sip.message import Request, Response
+from tests.flows.ladder import ANSWER, HELD, OFFER, Ladder, Party, relayed
 
 Dialog = Request | Response
 

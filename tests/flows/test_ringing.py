@@ -1,8 +1,7 @@
 """Provisional responses: with SDP and without, several, early media, too late (RFC 3665 3.1, RFC 3960)."""
 
-from flows.ladder import ANSWER, Ladder, relayed
-
 from b2bua.sip.message import Request
+from tests.flows.ladder import ANSWER, Ladder, relayed
 
 
 def calls(ladder: Ladder) -> Request:

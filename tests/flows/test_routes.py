@@ -1,13 +1,13 @@
 """Proxies in between: Record-Route, strict and loose; and Contacts that are missing or odd (RFC 3261 12, 16.12)."""
 
 import pytest
-from flows.ladder import ANSWER, OFFER, Ladder, Party
 
 from b2bua.sip.message import Request, Response
+from tests.flows.ladder import ANSWER, OFFER, Ladder, Party
 
 
 def with_proxies(ladder: Ladder, left: list[str], right: list[str]) -> tuple[Response, Request]:
-    """A call that was set up through proxies that stay in the path: Record-Route values as the callee side sees them."""
+    """A call that was set up through proxies that stay in the path: their Record-Route values on each side."""
     a, b = ladder.a, ladder.b
     invite = a.request("INVITE", "sip:2000@192.0.2.1", headers=[("Record-Route", each) for each in left])
     invite.headers.add("Content-Type", "application/sdp")

@@ -1,9 +1,8 @@
 """Calls over TCP: the connection is used again, Contact and Via say TCP (RFC 3261 18)."""
 
-from flows.ladder import ANSWER, OFFER, Ladder, Party, config, trunk
-
 from b2bua.config import TrunkHost
 from b2bua.sip.message import Request, Response
+from tests.flows.ladder import ANSWER, OFFER, Ladder, Party, config, trunk
 
 
 def over_tcp() -> tuple[Ladder, Party]:
@@ -100,7 +99,7 @@ def test_connection_to_the_trunk_fails() -> None:
 
 def test_connection_of_the_caller_is_gone() -> None:
     """The BYE cannot reach A; the call ends all the same."""
-    ladder, a = over_tcp()
+    ladder, _ = over_tcp()
     _, offered = talks(ladder)
     ladder.unreachable.add("10.1.1.1")
     ladder.b.hangs_up(offered)

@@ -7,11 +7,11 @@ c= lines are the parties' own where media goes past us; nothing else crosses.
 import re
 
 import pytest
-from flows.ladder import ANSWER, HELD, OFFER, Ladder, config, relayed
 
 from b2bua.config import B2buaConfig
 from b2bua.sip.hop import Hop
 from b2bua.sip.message import Request, Response, parse
+from tests.flows.ladder import ANSWER, HELD, OFFER, Ladder, config, relayed
 
 SECRETS = {
     "a": ("10.1.1.", "a-inside.example", "a-tag", "a-call", "z9hG4bK-a", "AgentOfA", "alice", "2890844526", "X-Of-A"),

@@ -62,8 +62,10 @@ def test_a_phone_behind_nat_is_called_and_heard(
         "routes": [{"from": "callers", "to": "phones"}],
         "users": {"bob": {"password": PASSWORD}},
     }
-    pinhole = start_pinhole(address="198.51.100.1", settings=settings, prefix=internet.prefix)
-    phone = start_baresip(Account("bob", PASSWORD, pinhole.target), address="192.168.7.2", prefix=home.prefix)
+    pinhole = start_pinhole(address="198.51.100.1", port=5060, settings=settings, prefix=internet.prefix)
+    phone = start_baresip(
+        Account("bob", PASSWORD, pinhole.target), address="192.168.7.2", port=5060, prefix=home.prefix
+    )
 
     sipp.call(
         SCENARIOS / "caller.xml",

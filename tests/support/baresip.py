@@ -53,7 +53,10 @@ class Account:
 
 
 class Baresip:
-    """One phone: registers, answers, plays a tone, records what it hears."""
+    """One phone: registers, answers, plays a tone, records what it hears.
+
+    ``port`` 0 takes a free one of this network namespace; name one when ``prefix`` enters another.
+    """
 
     def __init__(
         self,
@@ -61,10 +64,11 @@ class Baresip:
         account: Account,
         *,
         address: str = "127.0.0.1",
+        port: int = 0,
         first_rtp_port: int = 14_000,
         prefix: Sequence[str] = (),
     ) -> None:
-        self.port = free_port(address) if not prefix else 5060
+        self.port = port or free_port(address)
         self._registers = bool(account.registrar)
         self._directory = directory
         directory.mkdir(parents=True, exist_ok=True)

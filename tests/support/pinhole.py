@@ -23,6 +23,7 @@ _PROGRAM = Path(sys.executable).with_name("pinhole")
 class Pinhole:
     """One Pinhole node. ``command`` is ``run`` (all of it), ``b2bua`` or ``relay``.
 
+    ``port`` 0 takes a free one of this network namespace; name one when ``prefix`` enters another.
     ``settings`` are laid over the base configuration. Without ``redis_url`` Pinhole starts a Redis of its own.
     ``ng_port`` and ``target`` say where it listens.
     """
@@ -34,12 +35,13 @@ class Pinhole:
         redis_url: str = "",
         command: str = "run",
         address: str = "127.0.0.1",
+        port: int = 0,
         settings: Mapping[str, Any] | None = None,
         prefix: Sequence[str] = (),
     ) -> None:
         self.directory = directory
         self.node = f"node-{command}"
-        self.port = free_port(address) if not prefix else 5060
+        self.port = port or free_port(address)
         self.ng_port = free_port(kind=socket.SOCK_DGRAM)
         self.target = f"{address}:{self.port}"
         self._endpoints = [("udp", self.port), ("tcp", self.port)] if command != "relay" else []

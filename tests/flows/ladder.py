@@ -299,7 +299,7 @@ class Ladder:
         """The next command to the relay; it is answered by `relay_says`."""
         assert self.relay_commands, f"the relay is asked nothing, though {command} is due"
         asked = self.relay_commands[0][1]
-        assert asked["command"] == command, f"the relay is asked {asked['command']} instead of {command}"
+        assert asked["command"] == command, f"the relay is asked {asked['command']!r} instead of {command!r}"
         return asked
 
     def relay_says(self, sdp: bytes = b"", error: str = "") -> None:

@@ -6,6 +6,7 @@ does, and when, is one random number generator's choice.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from random import Random
 
@@ -33,6 +34,9 @@ class Session:
     is_acknowledged: bool = False
     invite: ClientTransaction | ServerTransaction | None = None
     acks: dict[int, bytes] = field(default_factory=dict)
+    """What acknowledged each 2xx, by CSeq number."""
+    unacknowledged: dict[int, ServerTransaction] = field(default_factory=dict)
+    """Our own 2xx that wait for it, likewise."""
 
 
 class Phone:
@@ -45,6 +49,7 @@ class Phone:
         self.host = host
         self.sdp = sdp
         self.sessions: list[Session] = []
+        self._send = send
         self._rng = rng
         self._wheel = wheel
         self._numbers = count(1)
@@ -138,7 +143,7 @@ class Phone:
         for status in (100, 180, 183):
             if self._rng.random() < 0.5:
                 sdp = self.sdp if status == 183 else b""
-                self._later(3.0, lambda status=status, sdp=sdp: self._respond(session, transaction, status, sdp))
+                self._later(3.0, partial(self._respond, session, transaction, status, sdp))
         self._later(6.0, lambda: self._decide(session, transaction))
 
     def _decide(self, session: Session, transaction: ServerTransaction) -> None:
@@ -170,6 +175,8 @@ class Phone:
     def _respond(self, session: Session, transaction: ServerTransaction, status: int, sdp: bytes = b"") -> None:
         if transaction.is_answered:
             return
+        if status == 200 and transaction.is_invite:
+            session.unacknowledged[transaction.request.cseq.number] = transaction
         headers = [("Contact", session.dialog.contact)]
         if sdp:
             headers.append(SDP_TYPE)
@@ -192,12 +199,12 @@ class Phone:
         for session in self.sessions:
             if session.dialog.local_tag != request.to.tag:
                 continue
-            for transaction in list(self.layer._servers.entries.values()):
-                if isinstance(transaction, ServerTransaction) and transaction.context is session:
-                    self.layer.acknowledged(transaction)
+            transaction = session.unacknowledged.pop(request.cseq.number, None)
+            if transaction is not None:
+                self.layer.acknowledged(transaction)
             if not session.is_acknowledged:
                 session.is_acknowledged = True
-                self._later(20.0, lambda session=session: self._talks(session))
+                self._later(20.0, partial(self._talks, session))
 
     # Hearing responses
 
@@ -215,7 +222,7 @@ class Phone:
     def _acknowledge(self, session: Session, response: Response) -> None:
         number = response.cseq.number
         if number in session.acks:
-            self.layer._send(session.acks[number], session.dialog.hop)
+            self._send(session.acks[number], session.dialog.hop)
             return
         if not session.is_confirmed:
             session.dialog.establish(response, ("UDP",))

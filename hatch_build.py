@@ -1,0 +1,75 @@
+"""The wheel's native form: the same sources, those on the path of a call compiled by mypyc.
+
+``PINHOLE_NATIVE=1 uv build --wheel`` makes a wheel for this machine's Python and processor; without the variable, and
+for the editable install of the work tree, everything stays plain Python. Everything is made under build/: a compiled
+module beside its source would hide every later edit of it.
+"""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+COMPILED = (
+    "b2bua/sip/*.py",
+    "b2bua/sip/headers/*.py",
+    "b2bua/sip/transaction/*.py",
+    "b2bua/call/*.py",
+    "b2bua/admission.py",
+    "b2bua/call_record.py",
+    "b2bua/listeners.py",
+    "b2bua/routing.py",
+    "b2bua/trunks.py",
+    "sdp/bypass.py",
+)
+"""What the engine runs for every message; the rest waits for sockets, Redis or a person."""
+
+REQUIREMENTS = ["mypy>=2.4,<3", "setuptools>=80"]
+"""mypyc comes with mypy; what it writes in C is compiled by way of setuptools. Neither is needed at run time."""
+
+
+class NativeBuild(BuildHookInterface):  # type: ignore[type-arg]  # its parameter, the builder's configuration, is not used
+    """Adds the extension modules to a wheel that is asked for them."""
+
+    PLUGIN_NAME = "custom"
+
+    def dependencies(self) -> list[str]:
+        """What the build environment needs."""
+        return REQUIREMENTS if _is_asked_for() else []
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Compile before the wheel is packed; ``version`` is ``editable`` for the install of a work tree."""
+        if version == "editable" or not _is_asked_for():
+            return
+        root = Path(self.root)
+        libraries = root / "build" / "native" / "lib"
+        _compile(root, libraries)
+        build_data["pure_python"] = False
+        build_data["infer_tag"] = True
+        for library in sorted(libraries.rglob("*.so")):
+            build_data["force_include"][str(library)] = str(library.relative_to(libraries))
+
+
+def _is_asked_for() -> bool:
+    return os.environ.get("PINHOLE_NATIVE") == "1"
+
+
+def _compile(root: Path, libraries: Path) -> None:
+    """Leave one shared library with all modules in ``libraries``, and beside it a stub for each module's name."""
+    from mypyc.build import mypycify
+    from setuptools import Distribution
+
+    sources = [path.relative_to(root) for pattern in COMPILED for path in sorted(root.glob(pattern))]
+    modules = [str(path) for path in sources if path.name != "__init__.py"]
+    work = libraries.parent
+    shutil.rmtree(libraries, ignore_errors=True)
+    os.chdir(root)  # mypyc names modules by their paths, and mypy finds its settings here
+    extensions = mypycify(
+        [f"--cache-dir={work / 'mypy'}", *modules], target_dir=str(work / "c"), group_name="pinhole", debug_level="0"
+    )
+    arguments = ["build_ext", f"--build-lib={libraries}", f"--build-temp={work / 'objects'}"]
+    distribution = Distribution({"ext_modules": extensions, "script_name": "hatch_build.py", "script_args": arguments})
+    distribution.parse_command_line()
+    distribution.run_commands()

@@ -1,6 +1,7 @@
 """What a relay process is told. Pure, plain data; ``ops.settings`` reads the files and the environment."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,8 @@ class RelayConfig:
     """All that a relay process is told; times in seconds.
 
     Each interface has the ports from ``port_min`` to ``port_max`` to itself; keep them out of the system's
-    ``ip_local_port_range``. Without ``redis_url`` nothing is published.
+    ``ip_local_port_range``. ``forwarding`` is ``kernel``, ``userspace`` or ``auto``: the kernel if that is possible.
+    Without ``redis_url`` nothing is published.
     """
 
     node: str
@@ -48,3 +50,4 @@ class RelayConfig:
     bindings_interval_s: float = 3.0
     bindings_lease_s: float = 90.0
     heartbeat_interval_s: float = 2.0
+    forwarding: Literal["auto", "kernel", "userspace"] = "auto"

@@ -16,7 +16,8 @@ import uvloop
 
 from media_relay.bindings import MEDIA_TIMEOUT
 from media_relay.config import RelayConfig
-from media_relay.forwarding.userspace import UserspaceForwarder
+from media_relay.forwarding import Forwarder
+from media_relay.forwarding.choice import start_forwarder
 from media_relay.interfaces import LocalInterfaces
 from media_relay.ng.server import NgServer
 from media_relay.publisher import Publisher
@@ -45,7 +46,7 @@ async def run(config: RelayConfig) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
 
-    forwarder = UserspaceForwarder(loop)
+    forwarder = start_forwarder(config, loop)
     relay = _new_relay(config, forwarder)
     redis = connect(config.redis_url) if config.redis_url else None
     publisher = Publisher(relay, redis, config) if redis else None
@@ -74,7 +75,7 @@ async def run(config: RelayConfig) -> None:
         await redis.aclose()
 
 
-def _new_relay(config: RelayConfig, forwarder: UserspaceForwarder) -> Relay:
+def _new_relay(config: RelayConfig, forwarder: Forwarder) -> Relay:
     interfaces = LocalInterfaces(
         config.interfaces,
         range(config.port_min, config.port_max + 1),

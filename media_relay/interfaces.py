@@ -71,8 +71,12 @@ class LocalInterfaces:
         self._pools[rtp.address].release(rtp.port, now)
 
     def refresh(self, port: MediaPort) -> None:
-        """Hand what was changed in a port to the engine, and bring its counters up to date."""
+        """Hand what was changed in a port to the engine."""
         self._forwarder.refresh(port)
+
+    def read(self, ports: Sequence[MediaPort]) -> None:
+        """Bring the counters of ports up to date."""
+        self._forwarder.read(ports)
 
     def _bind_pair(self, address: str, number: int) -> tuple[MediaPort, MediaPort]:
         rtp = self._forwarder.open(address, number)

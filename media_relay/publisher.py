@@ -23,6 +23,7 @@ from media_relay.bindings import (
     packets_seen,
     relay_key,
 )
+from media_relay.call import Call
 from media_relay.config import RelayConfig
 from media_relay.redis_link import LINK_ERRORS
 from media_relay.session import Relay
@@ -137,17 +138,18 @@ class Publisher:
 
     def _changed_calls(self, now: float) -> list[str]:
         """A batch of calls whose counters have moved since they were written, or whose lease wears out."""
-        changed: list[str] = []
-        while self._rounds and self._rounds[0][0] <= now and len(changed) < CALLS_PER_BATCH:
+        looked_at: list[tuple[Call, _Written]] = []
+        while self._rounds and self._rounds[0][0] <= now and len(looked_at) < CALLS_PER_BATCH:
             _, call_id = self._rounds.popleft()
             call, written = self._relay.calls.get(call_id), self._written.get(call_id)
             if call is None or written is None:
                 continue
             self._rounds.append((now + self._config.bindings_interval_s, call_id))
-            self._relay.refresh(call)
-            if packets_seen(call) != written.packets or now >= written.renew_at:
-                changed.append(call_id)
-        return changed
+            looked_at.append((call, written))
+        self._relay.refresh(*(call for call, _ in looked_at))
+        return [
+            call.id for call, written in looked_at if packets_seen(call) != written.packets or now >= written.renew_at
+        ]
 
     async def _write_due(self, now: float) -> None:
         for batch in _batches(self._due):

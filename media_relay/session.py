@@ -100,12 +100,11 @@ class Relay:
             self._check_at(call, heard + self._media_timeout_s)
         return silent
 
-    def refresh(self, call: Call) -> None:
-        """Bring the counters of a call's ports up to date."""
-        for dialogue in call.dialogues:
-            for _, first, second in dialogue.stream_pairs():
-                for port in (first.rtp, first.rtcp, second.rtp, second.rtcp):
-                    self.interfaces.refresh(port)
+    def refresh(self, *calls: Call) -> None:
+        """Bring the counters of these calls' ports up to date."""
+        dialogues = [dialogue for call in calls for dialogue in call.dialogues]
+        streams = [stream for dialogue in dialogues for _, *pair in dialogue.stream_pairs() for stream in pair]
+        self.interfaces.read([port for stream in streams for port in (stream.rtp, stream.rtcp)])
 
     def end_all(self, now: float) -> None:
         """End every call, as the process is about to leave."""

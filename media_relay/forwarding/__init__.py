@@ -1,9 +1,10 @@
 """The forwarding engine's interface: media ports that are opened, wired to each other and closed.
 
 The session decides what a port is for and writes it into the ``MediaPort``; the engine moves the packets and counts.
-Engines: ``media_relay.forwarding.userspace``. Pure, but for the engines.
+Engines: ``userspace`` and ``kernel``; ``choice`` starts the one that is configured. Pure, but for the engines.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from media_relay.latching import Latch
@@ -22,6 +23,7 @@ class MediaPort:
 
     - ``carries_rtp``: packets must be RTP or RTCP and are measured; otherwise they pass as they are (UDPTL);
     - ``dtls``: DTLS handshake packets pass too (DTLS-SRTP from end to end);
+    - ``needs_userspace``: packets that arrive here must pass through this process, whatever the engine;
     - ``latch``: who may send here and where this side's media goes;
     - ``rtp_exit``, ``rtcp_exit``: the other side's ports from which RTP and RTCP that arrive here leave. Both are
       the same port when the other side multiplexes; None discards.
@@ -39,6 +41,7 @@ class MediaPort:
         "last_seen",
         "latch",
         "malformed",
+        "needs_userspace",
         "octets",
         "packets",
         "port",
@@ -55,6 +58,7 @@ class MediaPort:
         self.port = port
         self.carries_rtp = True
         self.dtls = False
+        self.needs_userspace = False
         self.latch = Latch()
         self.rtp_exit: MediaPort | None = None
         self.rtcp_exit: MediaPort | None = None
@@ -75,7 +79,13 @@ class Forwarder(Protocol):
         """Bind ``address:port``. Raises PortUnavailableError."""
 
     def refresh(self, port: MediaPort) -> None:
-        """Take over what the session has changed in an open port, and bring its counters up to date."""
+        """Take over what the session has changed in an open port."""
+
+    def read(self, ports: Sequence[MediaPort]) -> None:
+        """Bring the counters of open ports up to date, and what their latches have learned."""
 
     def close(self, port: MediaPort) -> None:
         """Unbind; whatever is on its way is lost."""
+
+    def shut_down(self) -> None:
+        """Close every port and leave the event loop."""

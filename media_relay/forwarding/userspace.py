@@ -16,6 +16,7 @@ allocation that can be avoided. What keeps it short:
 import asyncio
 import select
 import socket
+from collections.abc import Sequence
 from time import monotonic
 from typing import Final
 
@@ -85,6 +86,9 @@ class UserspaceForwarder:
         assert isinstance(port, _SocketPort)
         if not port.carries_rtp:
             self._unsettle(port)
+
+    def read(self, ports: Sequence[MediaPort]) -> None:
+        """Counters are always up to date here."""
 
     def close(self, port: MediaPort) -> None:
         """Unbind."""

@@ -1,7 +1,7 @@
 """A relay core over an engine that opens ports without sockets and records them."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from media_relay.config import Interface
 from media_relay.forwarding import MediaPort, PortUnavailableError
@@ -33,6 +33,9 @@ class FakeForwarder:
 
     def refresh(self, port: MediaPort) -> None:
         assert self.open_ports[port.address, port.port] is port
+
+    def read(self, ports: Sequence[MediaPort]) -> None:
+        assert all(self.open_ports[port.address, port.port] is port for port in ports)
 
     def close(self, port: MediaPort) -> None:
         del self.open_ports[port.address, port.port]

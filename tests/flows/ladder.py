@@ -385,7 +385,7 @@ class Ladder:
         """What the engine says arrives at once."""
         message = parse(data)
         party = self.parties[hop.host, hop.port]
-        self.said.append(f"{self.now:8.2f} -> {party.name}: {data.splitlines()[0].decode()}")
+        self.said.append(f"{self.now:8.2f} -> {party.name}: {data.splitlines()[0].decode(errors='replace')}")
         if hop.host in self.unreachable:
             self._unsent.append((data, hop))
         else:

@@ -41,7 +41,7 @@ class World(Ladder):
     def _carry(self, deliver: Callable[[], None], host: str, arrow: str, data: bytes) -> None:
         copies = 0 if self.rng.random() < self.loss else 2 if self.rng.random() < self.loss / 2 else 1
         lost = "" if copies else " (lost)"
-        self.said.append(f"{self.now:8.2f} {arrow} {host}: {data.splitlines()[0].decode()}{lost}")
+        self.said.append(f"{self.now:8.2f} {arrow} {host}: {data.splitlines()[0].decode(errors='replace')}{lost}")
         for _ in range(copies):
             self.wheel.start(self.rng.random() * LATENCY_S, deliver)
 

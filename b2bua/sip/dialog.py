@@ -51,7 +51,7 @@ class Dialog:
     ) -> "Dialog":
         """The callee's side of the dialog that ``request`` opens (RFC 3261 12.1.1).
 
-        Raises ParseError without a usable Contact, UnsupportedSchemeError for one that is no SIP URI.
+        Raises ParseError without a usable Contact or Record-Route, UnsupportedSchemeError for one that is no SIP URI.
         """
         target = contact_uri(request)
         Uri.parse(target).hop()
@@ -72,7 +72,9 @@ class Dialog:
         return dialog
 
     def establish(self, response: Response, spoken: Collection[str]) -> None:
-        """Take the caller's side from a 2xx (RFC 3261 12.1.2, 13.2.2.4); raises ParseError and has changed nothing.
+        """Take the caller's side from a 2xx (RFC 3261 12.1.2, 13.2.2.4).
+
+        Raises SipError, and has changed nothing, when a Record-Route cannot be followed.
 
         Without a usable Contact, which it must have, the peer is reached as the INVITE was.
         """
@@ -171,6 +173,8 @@ def _is_public(host: str) -> bool | None:
 def _routes(values: list[str]) -> tuple[str, ...]:
     if len(values) > MAX_ROUTES:
         raise ParseError("Too many Record-Route values")
+    for value in values:
+        Uri.parse(NameAddress.parse(value).uri).hop()
     return tuple(values)
 
 

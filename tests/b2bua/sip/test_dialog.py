@@ -3,7 +3,7 @@
 import pytest
 
 from b2bua.sip.dialog import Dialog
-from b2bua.sip.errors import ParseError, UnsupportedSchemeError
+from b2bua.sip.errors import ParseError, SipError, UnsupportedSchemeError
 from b2bua.sip.hop import Hop
 from b2bua.sip.message import Headers, Request, Response
 
@@ -145,3 +145,14 @@ def test_ack_has_no_contact_and_takes_the_number_of_its_invite() -> None:
     dialog.request("INFO")
     ack = dialog.request("ACK", 1)
     assert (ack.cseq.number, ack.contact, dialog.local_cseq) == (1, None, 2)
+
+
+@pytest.mark.parametrize("route", ["*", "<tel:1>", "<http://x/>"])
+def test_route_that_leads_nowhere(route: str) -> None:
+    dialog = asking()
+    before = repr(dialog)
+    with pytest.raises(SipError):
+        dialog.establish(answer("<sip:b@8.8.1.1>", route), SPOKEN)
+    assert repr(dialog) == before
+    with pytest.raises(SipError):
+        answering(invite("<sip:a@8.8.4.4>", route))

@@ -23,8 +23,8 @@ SETTLE_SHARE = 0.5
 """After this share of the time, longer than 64*T1, finished transactions come and go in equal numbers."""
 
 GROWTH_KIB = 8192
-"""What the allocator and the rarely run cycle collector may hold back. Some 40 000 messages and 3000 connections come
-while it is counted: to keep one transaction for each would cost five times as much, one connection each four times.
+"""What the allocator and the rarely run cycle collector may hold back. Some 15 000 messages and 1500 connections come
+while it is counted: to keep a transaction for each, or the connections, would cost about twice as much.
 """
 
 STRANGER = "127.0.0.9"

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-_PAUSE_S = 0.01
-_DATAGRAMS_A_TURN = 15
+_PAUSE_S = 0.02
+_DATAGRAMS_A_TURN = 10
 _OPEN_CONNECTIONS = 50
 """How many half messages are left open at a time; the oldest is closed for a new one."""
 

@@ -1,10 +1,11 @@
 """The relay as it runs: a process of its own, real sockets, a real Redis server."""
 
+import json
 import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,18 @@ CONFIG = RelayConfig(
     learn_window_s=2.0,
     bindings_interval_s=0.1,
     heartbeat_interval_s=0.1,
+    forwarding="userspace",  # the kernel engine has tests of its own
 )
 
-PROGRAM = "import sys; from media_relay.config import *; from media_relay.daemon import main; main(eval(sys.argv[1]))"
+# The configuration travels as JSON: its repr leaves the Redis URL out, which may hold a password.
+PROGRAM = """
+import json, sys
+from media_relay.config import Interface, RelayConfig
+from media_relay.daemon import main
+
+fields = json.loads(sys.argv[1])
+main(RelayConfig(**{**fields, "interfaces": tuple(Interface(**each) for each in fields["interfaces"])}))
+"""
 
 
 class RunningRelay:
@@ -38,7 +48,7 @@ class RunningRelay:
 
     def __init__(self, directory: Path, config: RelayConfig) -> None:
         self.config = replace(config, ng_port=free_port())
-        command = [sys.executable, "-c", PROGRAM, repr(self.config)]
+        command = [sys.executable, "-c", PROGRAM, json.dumps(asdict(self.config))]
         root = str(Path(__file__).parents[2])
         self.process = Process("relay", command, directory=directory, environment={"PYTHONPATH": root})
         self.process.start().wait_ready(("udp", self.config.ng_port))

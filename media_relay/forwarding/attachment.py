@@ -27,7 +27,7 @@ class Attachment(Protocol):
         """Remove it; harmless when the interface is gone."""
 
 
-def attach(program: int, ifindex: int) -> Attachment:
+def attach_best(program: int, ifindex: int) -> Attachment:
     """Attach by the best means that the kernel has. Raises BpfError."""
     try:
         return TcxAttachment(program, ifindex)

@@ -12,7 +12,7 @@ are forwarded here.
 
 import asyncio
 import errno
-from collections.abc import Iterable, Iterator, KeysView, Sequence
+from collections.abc import Callable, Iterable, Iterator, KeysView, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -20,7 +20,7 @@ from typing import Final
 import structlog
 
 from media_relay.forwarding import MediaPort
-from media_relay.forwarding.attachment import Attachment, attach
+from media_relay.forwarding.attachment import Attachment, attach_best
 from media_relay.forwarding.kernel_entry import Entry, Maps
 from media_relay.forwarding.libbpf import BpfError, Object
 from media_relay.forwarding.network import Network
@@ -45,7 +45,13 @@ class KernelForwarder:
     """The engine that forwards in the kernel. Use it from its event loop's thread only."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, addresses: Iterable[str], capacity: int, object_path: Path = OBJECT
+        self,
+        loop: asyncio.AbstractEventLoop,
+        addresses: Iterable[str],
+        capacity: int,
+        *,
+        object_path: Path = OBJECT,
+        attach: Callable[[int, int], Attachment] = attach_best,
     ) -> None:
         """Attach to the interfaces of ``addresses``, for at most ``capacity`` ports. Raises KernelUnavailableError."""
         if not object_path.exists():
@@ -55,7 +61,7 @@ class KernelForwarder:
         self._entries: dict[MediaPort, Entry] = {}
         try:
             self._network = Network()
-            self._program = _Program(object_path, capacity)
+            self._program = _Program(object_path, capacity, attach)
         except OSError as error:
             raise KernelUnavailableError(_explain(error)) from error
         try:
@@ -159,8 +165,9 @@ class KernelForwarder:
 class _Program:
     """The loaded program and the interfaces that it is attached to."""
 
-    def __init__(self, path: Path, capacity: int) -> None:
+    def __init__(self, path: Path, capacity: int, attach: Callable[[int, int], Attachment]) -> None:
         """Raises BpfError."""
+        self._attach = attach
         self._object = Object(path, {"streams": capacity, "states": capacity})
         self._attachments: dict[int, Attachment] = {}
         try:
@@ -179,7 +186,7 @@ class _Program:
         for ifindex in self._attachments.keys() - interfaces:
             self._attachments.pop(ifindex).detach()
         for ifindex in interfaces - self._attachments.keys():
-            self._attachments[ifindex] = attach(self._object.program(_PROGRAM), ifindex)
+            self._attachments[ifindex] = self._attach(self._object.program(_PROGRAM), ifindex)
 
     def unload(self) -> None:
         """Detach from all of them, and give the kernel's memory back."""

@@ -11,16 +11,16 @@ class Phone:
     """A UDP socket on loopback, with a counter for RTP sequence numbers."""
 
     def __init__(self, host: str = "127.0.0.1") -> None:
-        self._socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind((host, 0))
-        self._socket.settimeout(RECEIVE_S)
+        self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind((host, 0))
+        self.socket.settimeout(RECEIVE_S)
         self.host: str = host
-        self.port: int = self._socket.getsockname()[1]
+        self.port: int = self.socket.getsockname()[1]
         self._sequence = 0
 
     def send(self, data: bytes, port: int, host: str = "") -> None:
         """Send to a port of the relay, on our own host unless told otherwise."""
-        self._socket.sendto(data, (host or self.host, port))
+        self.socket.sendto(data, (host or self.host, port))
 
     def send_rtp(self, port: int, host: str = "") -> bytes:
         """Send the next 20 ms of audio and return the packet."""
@@ -31,29 +31,29 @@ class Phone:
 
     def receive(self) -> bytes:
         """The next packet; raises TimeoutError when none comes."""
-        return self._socket.recv(65536)
+        return self.socket.recv(65536)
 
     def receive_from(self) -> tuple[bytes, int]:
         """The next packet and the port it came from."""
-        data, source = self._socket.recvfrom(65536)
+        data, source = self.socket.recvfrom(65536)
         return data, source[1]
 
     @property
     def inbox(self) -> list[bytes]:
         """What has arrived by now."""
         packets = []
-        self._socket.setblocking(False)
+        self.socket.setblocking(False)
         try:
             while True:
-                packets.append(self._socket.recv(65536))
+                packets.append(self.socket.recv(65536))
         except BlockingIOError:
             return packets
         finally:
-            self._socket.settimeout(RECEIVE_S)
+            self.socket.settimeout(RECEIVE_S)
 
     def close(self) -> None:
         """Close the socket."""
-        self._socket.close()
+        self.socket.close()
 
 
 def rtp(sequence: int, payload_type: int = 8, ssrc: int = 0x1234) -> bytes:

@@ -6,8 +6,10 @@
 """
 
 import asyncio
+import json
 import os
 import shutil
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from time import monotonic
@@ -16,11 +18,13 @@ import pytest
 import uvloop
 
 from media_relay.forwarding import MediaPort
-from media_relay.forwarding.build_bpf import build
+from media_relay.forwarding.attachment import Attachment, attach_best
 from media_relay.forwarding.kernel import KernelForwarder
 from tests.media_relay.media import Phone
-from tests.support.namespaces import Namespaces
+from tests.support.namespaces import Namespace, Namespaces
 from tests.support.processes import free_port
+
+Attach = Callable[[int, int], Attachment]
 
 RELAY = {"a": ("10.77.1.1", "fd77:1::1"), "b": ("10.77.2.1", "fd77:2::1")}
 PHONES = {"a": ("10.77.1.2", "fd77:1::2"), "b": ("10.77.2.2", "fd77:2::2")}
@@ -57,6 +61,10 @@ class Net:
         with self.phones[side].entered():
             return Phone(PHONES[side][six])
 
+    def links(self, namespace: Namespace) -> list[str]:
+        """The names of the interfaces in a namespace."""
+        return [link["ifname"] for link in json.loads(namespace.ip("-json", "link", "show"))]
+
     def close(self) -> None:
         """Remove them."""
         self._namespaces.close()
@@ -65,11 +73,13 @@ class Net:
 class Stage:
     """A forwarder in the relay's namespace, and a pair of wired ports between two phones."""
 
-    def __init__(self, net: Net, loop: asyncio.AbstractEventLoop, object_path: Path, *, six: bool) -> None:
+    def __init__(
+        self, net: Net, loop: asyncio.AbstractEventLoop, object_path: Path, *, six: bool, attach: Attach
+    ) -> None:
         self.net = net
         self.loop = loop
         addresses = [address for side in RELAY.values() for address in side]
-        self.forwarder = KernelForwarder(loop, addresses, CAPACITY, object_path)
+        self.forwarder = KernelForwarder(loop, addresses, CAPACITY, object_path=object_path, attach=attach)
         self.a, self.b = net.phone("a", six=six), net.phone("b", six=six)
         self.facing_a, self.facing_b = self.open("a", self.a, six=six), self.open("b", self.b, six=six)
         self.facing_a.rtp_exit = self.facing_a.rtcp_exit = self.facing_b
@@ -98,8 +108,18 @@ class Stage:
 
     async def learn(self) -> None:
         """Have both phones learned."""
-        await self.cross(self.a, self.facing_a, self.b)
-        await self.cross(self.b, self.facing_b, self.a)
+        await self.learn_from(self.a, self.b)
+
+    async def learn_from(self, a: Phone, b: Phone) -> None:
+        """Have these two learned."""
+        await self.cross(a, self.facing_a, b)
+        await self.cross(b, self.facing_b, a)
+
+    def is_stuck(self, receiver: Phone) -> bool:
+        """Whether what phone a sends does not arrive, though the kernel would have had it there at once."""
+        packet = self.a.send_rtp(self.facing_a.port, self.facing_a.address)
+        time.sleep(0.01)
+        return packet not in receiver.inbox
 
     async def cross(self, sender: Phone, entry: MediaPort, receiver: Phone) -> bytes:
         """Send one packet and see it arrive."""
@@ -115,14 +135,13 @@ class Stage:
 
 
 Scenario = Callable[[Stage], Awaitable[None]]
-Play = Callable[..., None]
 
 
-def play(net: Net, object_path: Path, scenario: Scenario, *, six: bool = False) -> None:
+def play(net: Net, object_path: Path, scenario: Scenario, *, six: bool = False, attach: Attach = attach_best) -> None:
     """Run a scenario inside the relay's namespace."""
 
     async def main() -> None:
-        stage = Stage(net, asyncio.get_running_loop(), object_path, six=six)
+        stage = Stage(net, asyncio.get_running_loop(), object_path, six=six, attach=attach)
         try:
             await scenario(stage)
         finally:
@@ -130,9 +149,3 @@ def play(net: Net, object_path: Path, scenario: Scenario, *, six: bool = False) 
 
     with net.relay.entered():
         uvloop.run(main())
-
-
-def build_once(directory: Path) -> Path:
-    """The program, compiled for the test session."""
-    require_kernel()
-    return build(directory)

@@ -1,7 +1,4 @@
-"""Read the calls out of Redis, and ask nodes to hang up: the client side for the CLI and other tools.
-
-Nothing is scanned: ``nodes`` names the nodes, each node's sorted set names its calls. All keys: ``b2bua.keys``.
-"""
+"""The blocking client of the calls in Redis, for the command line: ``b2bua.reader`` without an event loop around it."""
 
 import asyncio
 from collections.abc import Coroutine, Iterable
@@ -9,26 +6,16 @@ from typing import Any, TypeVar
 
 from redis.exceptions import ResponseError
 
-from b2bua.keys import Keys
+from b2bua.reader import NodeGoneError, Reader, UnknownCallError
 from media_relay import redis_link
 
-T = TypeVar("T")
+__all__ = ["CallStore", "NodeGoneError", "StoreError", "UnknownCallError"]
 
-_AT_ONCE = 500  # hashes a round trip
-_COMMANDS_KEPT = 1000
-_COMMANDS_KEPT_S = 3600
+T = TypeVar("T")
 
 
 class StoreError(RuntimeError):
     """Redis is away or refuses; the message says which."""
-
-
-class UnknownCallError(LookupError):
-    """No live call has this ID."""
-
-
-class NodeGoneError(StoreError):
-    """The node that owns the call is not alive, so nobody would act."""
 
 
 class CallStore:
@@ -39,8 +26,8 @@ class CallStore:
     """
 
     def __init__(self, url: str, prefix: str = "") -> None:
-        self._keys = Keys(prefix)
-        self._client: Any = redis_link.connect(url)  # redis-py's annotations mix blocking and awaited answers
+        self._client: Any = redis_link.connect(url)
+        self._reader = Reader(self._client, prefix)
         self._runner = asyncio.Runner()
 
     def __enter__(self) -> "CallStore":
@@ -59,12 +46,8 @@ class CallStore:
         return self._run(self._calls())
 
     def call(self, call_id: str) -> dict[str, Any]:
-        """A call with all there is: ``id``, the hashes ``fields``, ``dialog`` and ``bindings``, the list ``ladder``.
-
-        Each line of the ladder has ``time`` (Unix time), ``leg``, ``direction``, ``peer`` and ``summary``. Of an ended
-        call only the ladder is left, for a while. Raises UnknownCallError if there is nothing.
-        """
-        return self._run(self._call(call_id))
+        """A call with all there is: see ``Reader.call``. Raises UnknownCallError if there is nothing."""
+        return self._run(self._reader.call(call_id))
 
     def hangup(self, call_id: str) -> str:
         """Ask the call's owner to end it; returns the owner's name. That it ended is seen by looking at the call.
@@ -75,15 +58,32 @@ class CallStore:
 
     def nodes(self) -> list[dict[str, str]]:
         """The B2BUA nodes by name; ``alive`` is ``yes`` or ``no``."""
-        return self._run(self._nodes())
+        return self._run(self._reader.nodes())
+
+    def relays(self, names: Iterable[str] = ()) -> list[dict[str, str]]:
+        """The relays that live and are called like a node, or like one of ``names``."""
+        return self._run(self._reader.relays(names))
+
+    def trunks(self, names: Iterable[str]) -> list[dict[str, str]]:
+        """What the nodes say of these trunks; nothing but the ``name`` of one that no node has spoken of."""
+        return self._run(self._reader.trunks(names))
 
     def registrations(self) -> list[dict[str, str]]:
         """The registered phones by AOR."""
-        return self._run(self._registrations())
+        return self._run(self._reader.registrations())
 
     def cdrs(self, count: int) -> list[dict[str, str]]:
         """The last ``count`` finished calls, the latest first, each once."""
-        return self._run(self._cdrs(count))
+        return self._run(self._reader.cdrs(count))
+
+    async def _calls(self) -> list[dict[str, str]]:
+        rows = await self._reader.rows(await self._reader.call_ids())
+        return [row for row in rows if row is not None]
+
+    async def _hangup(self, call_id: str) -> str:
+        owner = await self._reader.owner(call_id)
+        await self._reader.order_hangup(call_id, owner)
+        return owner
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         try:
@@ -91,64 +91,3 @@ class CallStore:
         except redis_link.LINK_ERRORS as error:
             what = "Redis refuses" if isinstance(error, ResponseError) else "Redis is away"
             raise StoreError(f"{what}: {error}") from error
-
-    async def _calls(self) -> list[dict[str, str]]:
-        ids: dict[str, float] = {}
-        for node in await self._node_names():
-            ids.update(await self._client.zrange(self._keys.node_calls(node), 0, -1, withscores=True))
-        oldest_first = sorted(ids, key=lambda call_id: ids[call_id])
-        hashes = await self._hashes(map(self._keys.call, oldest_first))
-        return [{"id": call_id} | fields for call_id, fields in zip(oldest_first, hashes, strict=True) if fields]
-
-    async def _call(self, call_id: str) -> dict[str, Any]:
-        keys = self._keys
-        names = ("fields", "dialog", "bindings")
-        hashes = await self._hashes([keys.call(call_id), keys.dialog(call_id), keys.bindings(call_id)])
-        entries = await self._client.xrange(keys.ladder(call_id))
-        if not entries and not any(hashes):
-            raise UnknownCallError(call_id)
-        # An entry whose answer got lost with a connection was sent again, and may stand there twice.
-        ladder = list({tuple(fields.items()): fields for _, fields in entries}.values())
-        return dict(zip(names, hashes, strict=True)) | {"id": call_id, "ladder": ladder}
-
-    async def _hangup(self, call_id: str) -> str:
-        owner: str | None = await self._client.hget(self._keys.call(call_id), "owner")
-        if owner is None:
-            raise UnknownCallError(call_id)
-        if not await self._client.exists(self._keys.node(owner)):
-            raise NodeGoneError(f"node {owner}, which owns the call, is not alive")
-        stream = self._keys.node_commands(owner)
-        await self._client.xadd(stream, {"command": "hangup", "call": call_id}, maxlen=_COMMANDS_KEPT, approximate=True)
-        await self._client.expire(stream, _COMMANDS_KEPT_S)
-        return owner
-
-    async def _nodes(self) -> list[dict[str, str]]:
-        names = sorted(await self._node_names())
-        hashes = await self._hashes(map(self._keys.node, names))
-        return [
-            {"name": name, "alive": "yes" if fields else "no"} | fields
-            for name, fields in zip(names, hashes, strict=True)
-        ]
-
-    async def _registrations(self) -> list[dict[str, str]]:
-        aors = sorted(await self._client.zrange(self._keys.registrations, 0, -1))
-        hashes = await self._hashes(map(self._keys.registration, aors))
-        return [{"aor": aor} | fields for aor, fields in zip(aors, hashes, strict=True) if fields]
-
-    async def _cdrs(self, count: int) -> list[dict[str, str]]:
-        entries = await self._client.xrevrange(self._keys.cdr, count=count)
-        once = {fields["call"]: fields for _, fields in reversed(entries)}
-        return list(reversed(once.values()))
-
-    async def _node_names(self) -> list[str]:
-        names: list[str] = await self._client.zrange(self._keys.nodes, 0, -1)
-        return names
-
-    async def _hashes(self, keys: Iterable[str]) -> list[dict[str, str]]:
-        wanted, found = list(keys), []
-        for start in range(0, len(wanted), _AT_ONCE):
-            pipeline = self._client.pipeline(transaction=False)
-            for key in wanted[start : start + _AT_ONCE]:
-                pipeline.hgetall(key)
-            found.extend(await pipeline.execute())
-        return found

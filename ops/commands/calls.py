@@ -102,10 +102,12 @@ def _store(config: ConfigOption, secrets: SecretsOption) -> Iterator["CallStore"
 
 
 def _find(look: Callable[[str], Found], call_id: str) -> Found:
-    from b2bua.store import UnknownCallError
+    from b2bua.store import NodeGoneError, UnknownCallError
 
     try:
         return look(call_id)
+    except NodeGoneError as error:
+        fail(str(error), Exit.UNREACHABLE)
     except UnknownCallError:
         fail(f"there is no call {call_id!r}; `pinhole calls` lists the live ones")
 

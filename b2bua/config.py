@@ -87,9 +87,14 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Registrar:
-    """The realm that phones authenticate in, and for how long a registration may live (seconds)."""
+    """The realm that phones authenticate in, and for how long a registration may live (seconds).
+
+    ``algorithms`` are the digests that are offered, the preferred one first (RFC 8760 2.4). MD5 alone is what every
+    phone understands: baresip 1.0 and others give up when SHA-256 is offered beside it.
+    """
 
     realm: str = "pinhole"
+    algorithms: tuple[str, ...] = ("MD5",)
     min_expires: int = 60
     max_expires: int = 3600
     default_expires: int = 300

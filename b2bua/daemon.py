@@ -6,6 +6,7 @@ The only place where the engine meets sockets, the clock and Redis.
 import asyncio
 import contextlib
 import gc
+import math
 import os
 import signal
 import time
@@ -45,7 +46,9 @@ class Daemon:
         self._loop = loop
         self._started = time.time()
         self._ids = _Ids()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._timer_due = math.inf
+        """When ``_timer`` fires. Kept here: uvloop's handle of a time that has passed does not say."""
         self._stopping = asyncio.Event()
         self._idle = asyncio.Event()
         """Set when the last call has ended; only looked at while stopping."""
@@ -141,7 +144,7 @@ class Daemon:
         self._arm()
 
     def _tick(self) -> None:
-        self._timer = None
+        self._timer_due = math.inf
         try:
             self.engine.advance(self._loop.time())
         except Exception:
@@ -151,12 +154,12 @@ class Daemon:
     def _arm(self) -> None:
         """Wake up for the engine's next timer."""
         deadline = self.engine.next_deadline()
-        timer = self._timer
-        if deadline is None or (timer is not None and timer.when() <= deadline):
+        if deadline is None or deadline >= self._timer_due:
             return
-        if timer is not None:
-            timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         self._timer = self._loop.call_at(deadline, self._tick)
+        self._timer_due = deadline
 
     def _on_command(self, fields: dict[str, str]) -> None:
         command, call_id = fields.get("command"), fields.get("call", "")

@@ -36,7 +36,9 @@ class Engine:
     ) -> None:
         self.core = core = Core(config, shell, self, new_id, now=now, wall=wall)
         self.registrar = Registrar(config.registrar)
-        authenticator = DigestAuthenticator(config.registrar.realm, secret, config.users.get)
+        authenticator = DigestAuthenticator(
+            config.registrar.realm, secret, config.users.get, algorithms=config.registrar.algorithms
+        )
         self._media = MediaControl(core)
         self._teardown = Teardown(core, self._media)
         self._setup = Setup(core, self._media, self._teardown)

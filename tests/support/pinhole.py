@@ -17,7 +17,7 @@ CALLER_ADDRESS = "127.0.0.1"
 CALLEE_ADDRESS = "127.0.0.2"
 """Where calls go to: an address of its own, since a trunk is known by its source address."""
 
-_PROGRAM = Path(sys.executable).with_name("pinhole")
+PROGRAM = Path(sys.executable).with_name("pinhole")
 
 
 class Pinhole:
@@ -38,6 +38,7 @@ class Pinhole:
         port: int = 0,
         settings: Mapping[str, Any] | None = None,
         prefix: Sequence[str] = (),
+        program: Path = PROGRAM,
     ) -> None:
         self.directory = directory
         self.node = f"node-{command}"
@@ -64,7 +65,7 @@ class Pinhole:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PINHOLE_")}
         self.process = Process(
             f"pinhole-{command}",
-            [_PROGRAM, command, "--config", config_path],
+            [program, command, "--config", config_path],
             directory=directory,
             prefix=prefix,
             environment=environment,

@@ -132,10 +132,12 @@ class TrackedReception(Reception):
         """Bring both together: what was received here is not lost, though it was missed there."""
         if not state.packets:
             return
-        missed = state.highest - state.base + 1 - state.received
+        is_same = (state.ssrc, state.base) == (self._ssrc, self._base)
+        highest = max(state.highest, self._highest) if is_same else state.highest
+        missed = highest - state.base + 1 - state.received
         found = min(self._beside, max(missed, 0))
         self._ssrc = state.ssrc
-        self._base, self._highest = state.base, state.highest
+        self._base, self._highest = state.base, highest
         self._received = state.received + found
         self._lost_before = max(0, state.lost_before - (self._beside - found))
         self._timestamp = state.timestamp

@@ -105,7 +105,9 @@ def _start_pinhole(stack: ExitStack, directory: Path, network: Network) -> Relay
     prefix = (*network.relay.prefix, *pinned(system_cpu), *most_files())
     interfaces = [{"name": name, "address": address} for name, address in RELAY_ADDRESSES.items()]
     ports = f"{_PINHOLE_PORTS.start}-{_PINHOLE_PORTS.stop - 1}"
-    settings = {"relay": {"interfaces": interfaces, "ports": ports, "media_timeout": _LONG_S}}
+    settings = {
+        "relay": {"interfaces": interfaces, "ports": ports, "media_timeout": _LONG_S, "forwarding": "userspace"}
+    }
     relay = Pinhole(directory, command="relay", redis_url=redis.url, settings=settings, prefix=prefix)
     stack.callback(relay.stop)
     started(relay.process, relay.start)

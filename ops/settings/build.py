@@ -49,6 +49,7 @@ def relay_config(configuration: Configuration, redis_url: str) -> RelayConfig:
         learn_window_s=relay.learn_window,
         redis_url=redis_url,
         redis_prefix=settings.redis.prefix,
+        forwarding=relay.forwarding,
     )
 
 

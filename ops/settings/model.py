@@ -9,7 +9,7 @@ import socket
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -172,6 +172,7 @@ class RelaySettings(Section):
     quarantine: Seconds = 30.0
     media_timeout: Seconds = 60.0
     learn_window: Seconds = 10.0
+    forwarding: Literal["auto", "kernel", "userspace"] = "auto"
 
 
 class RedisSettings(Section):

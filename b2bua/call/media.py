@@ -77,7 +77,7 @@ class MediaControl:
         if codecs is not None and not codecs:
             then(NotAcceptableHere(f"{sender.trunk} and {receiver.trunk} have no codec in common"))
             return
-        command = _command("offer", sender.call, sender.id, receiver.tag, body)
+        command = _command("offer", sender, sender.id, receiver.tag, body)
         if codecs:
             command["codec"] = {"strip": ["all"], "except": [*codecs, "telephone-event"]}
         if is_ipv6(receiver.hop.host):
@@ -88,7 +88,7 @@ class MediaControl:
 
     def answer(self, sender: Leg, offerer: str, body: bytes, then: Described) -> None:
         """``sender`` answers the offer of the leg ``offerer`` with ``body``."""
-        self._describe(sender, body, _command("answer", sender.call, offerer, sender.id, body), (), then)
+        self._describe(sender, body, _command("answer", sender, offerer, sender.id, body), (), then)
 
     def delete(self, call: Call) -> None:
         """Give the call's ports back. Nobody waits for that."""
@@ -126,10 +126,10 @@ class MediaControl:
         return tuple(codec for codec in limits[0] if all(codec in limit for limit in limits))
 
 
-def _command(name: str, call: Call, from_tag: str, to_tag: str, body: bytes) -> RelayCommand:
+def _command(name: str, sender: Leg, from_tag: str, to_tag: str, body: bytes) -> RelayCommand:
     command: RelayCommand = {
         "command": name,
-        "call-id": call.id,
+        "call-id": sender.call.id,
         "from-tag": from_tag,
         "sdp": body,
         "replace": ["origin", "session-connection"],
@@ -137,6 +137,10 @@ def _command(name: str, call: Call, from_tag: str, to_tag: str, body: bytes) -> 
     }
     if to_tag:
         command["to-tag"] = to_tag
+    if sender.dialog.pinned:
+        # Behind a NAT: its media will come from where its signalling does, whatever its SDP says.
+        host = sender.dialog.hop.host
+        command["received-from"] = ["IP6" if is_ipv6(host) else "IP4", host]
     return command
 
 

@@ -265,3 +265,12 @@ def test_contact_of_the_other_family_is_reached_by_the_other_listener(contact: s
     ladder.b.hears(200)
     moved.hears("BYE")
     assert moved.hops[0].listener == "udp6"
+
+
+def test_the_relay_is_told_where_a_phone_really_is() -> None:
+    ladder = Ladder(relayed())
+    alice, bob = natted(ladder, "alice", 30001), natted(ladder, "bob", 30002)
+    registers(bob, "bob")
+    calls(alice, "alice", "bob")
+    offer = ladder.relay_is_asked("offer")
+    assert offer["received-from"] == ["IP4", "8.8.4.4"]

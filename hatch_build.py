@@ -1,5 +1,7 @@
-"""The wheel's native form: the same sources, those on the path of a call compiled by mypyc.
+"""What of the wheel is compiled: the relay's program for the kernel, and the core in the wheel's native form.
 
+Every wheel has ``relay.bpf.o``, which is the same for all Pythons and processors of one byte order, if there is a clang
+to make it with. The native form has the same sources, those on the path of a call compiled by mypyc:
 ``PINHOLE_NATIVE=1 uv build --wheel`` makes a wheel for this machine's Python and processor; without the variable, and
 for the editable install of the work tree, everything stays plain Python. Everything is made under build/: a compiled
 module beside its source would hide every later edit of it.
@@ -7,6 +9,8 @@ module beside its source would hide every later edit of it.
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -41,15 +45,30 @@ class NativeBuild(BuildHookInterface):  # type: ignore[type-arg]  # its paramete
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile before the wheel is packed; ``version`` is ``editable`` for the install of a work tree."""
-        if version == "editable" or not _is_asked_for():
+        if version == "editable":
             return
         root = Path(self.root)
+        self._add_kernel_program(root, build_data)
+        if not _is_asked_for():
+            return
         libraries = root / "build" / "native" / "lib"
         _compile(root, libraries)
         build_data["pure_python"] = False
         build_data["infer_tag"] = True
         for library in sorted(libraries.rglob("*.so")):
             build_data["force_include"][str(library)] = str(library.relative_to(libraries))
+
+    def _add_kernel_program(self, root: Path, build_data: dict[str, Any]) -> None:
+        forwarding = Path("media_relay", "forwarding")
+        directory = root / "build" / "bpf"
+        directory.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, str(root / forwarding / "build_bpf.py"), str(directory)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            self.app.display_warning(f"this wheel forwards in userspace only: {done.stderr.strip()}")
+            return
+        made = Path(done.stdout.strip())
+        build_data["force_include"][str(made)] = str(forwarding / made.name)
 
 
 def _is_asked_for() -> bool:

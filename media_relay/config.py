@@ -33,7 +33,7 @@ class RelayConfig:
 
     Each interface has the ports from ``port_min`` to ``port_max`` to itself; keep them out of the system's
     ``ip_local_port_range``. ``forwarding`` is ``kernel``, ``userspace`` or ``auto``: the kernel if that is possible.
-    Without ``redis_url`` nothing is published.
+    Without ``redis_url`` nothing is published. ``monitoring`` is where metrics and health are served, if anywhere.
     """
 
     node: str
@@ -50,4 +50,5 @@ class RelayConfig:
     bindings_interval_s: float = 3.0
     bindings_lease_s: float = 90.0
     heartbeat_interval_s: float = 2.0
+    monitoring: tuple[str, int] | None = None
     forwarding: Literal["auto", "kernel", "userspace"] = "auto"

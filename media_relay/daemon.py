@@ -19,6 +19,9 @@ from media_relay.config import RelayConfig
 from media_relay.forwarding import Forwarder
 from media_relay.forwarding.choice import start_forwarder
 from media_relay.interfaces import LocalInterfaces
+from media_relay.metrics import RelayMetrics
+from media_relay.monitoring.endpoint import MonitoringEndpoint
+from media_relay.monitoring.process import ProcessMetrics
 from media_relay.ng.server import NgServer
 from media_relay.publisher import Publisher
 from media_relay.redis_link import connect
@@ -60,9 +63,17 @@ async def run(config: RelayConfig) -> None:
     if publisher:
         publisher.facts = {"role": "relay", "ng": f"{host}:{port}", "version": version("pinhole")}
         tasks.append(asyncio.create_task(_forever("publisher", publisher.run)))
+    process = ProcessMetrics("relay", config.node)
+    tasks.append(asyncio.create_task(_forever("loop-watch", process.watch_loop)))
+    metrics = RelayMetrics(process, relay, server, publisher)
+    endpoint = MonitoringEndpoint(config.monitoring, metrics.collect, lambda: "") if config.monitoring else None
+    if endpoint:
+        await endpoint.start()
     _tune_collector()
     await stopped.wait()
 
+    if endpoint:
+        endpoint.close()
     server.close()
     for task in tasks:
         task.cancel()

@@ -6,6 +6,7 @@ from media_relay.call import Dialogue, Side, Stream
 from media_relay.interfaces import LocalInterfaces
 from media_relay.latching import SocketAddress
 from media_relay.ng.requests import Answer, Description, Offer
+from media_relay.traffic import Traffic
 from sdp.address import Address, Endpoint
 from sdp.codec_filter import AUXILIARY, filter_codecs
 from sdp.document import Document
@@ -26,11 +27,13 @@ from sdp.rewrite import (
 class Negotiator:
     """Carries out offers and answers; ``learn_window_s`` is how long each lets sources be learned.
 
+    ``traffic`` is told of every stream that ends.
     Methods raise SdpError for an unusable description, UnknownInterfaceError and PortsExhaustedError.
     """
 
-    def __init__(self, interfaces: LocalInterfaces, learn_window_s: float) -> None:
+    def __init__(self, interfaces: LocalInterfaces, learn_window_s: float, traffic: Traffic) -> None:
         self._interfaces = interfaces
+        self._traffic = traffic
         self._learn_window_s = learn_window_s
 
     def offer(self, dialogue: Dialogue, request: Offer, now: float) -> bytes:
@@ -166,6 +169,8 @@ class Negotiator:
             stream = side.streams[position]
             if stream is not None:
                 side.streams[position] = None
+                self._interfaces.read((stream.rtp, stream.rtcp))
+                self._traffic.end(stream)
                 self._interfaces.close_pair(stream.rtp, stream.rtcp, now)
 
     def _hand_to(

@@ -66,6 +66,16 @@ class Publisher:
         self._events: deque[tuple[str, str]] = deque(maxlen=EVENTS_KEPT)
         self._is_away = False
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the last attempt to write succeeded."""
+        return not self._is_away
+
+    @property
+    def pending(self) -> int:
+        """Calls with something to write."""
+        return len(self._due) + len(self._gone)
+
     def wake(self) -> None:
         """Have the news written soon."""
         self._news.set()

@@ -15,6 +15,7 @@ from media_relay.ng.messages import PORTS_EXHAUSTED, NgError, Reply
 from media_relay.ng.requests import Answer, Delete, ListCalls, Offer, Ping, Query, Request
 from media_relay.ports import PortsExhaustedError
 from media_relay.statistics import describe
+from media_relay.traffic import Traffic
 from sdp.errors import SdpError
 
 MAX_DIALOGUES = 32
@@ -57,7 +58,8 @@ class Relay:
         self.changes = Changes()
         self.interfaces = interfaces
         self.epoch = epoch
-        self._negotiator = Negotiator(interfaces, learn_window_s)
+        self.traffic = Traffic()
+        self._negotiator = Negotiator(interfaces, learn_window_s, self.traffic)
         self._media_timeout_s = media_timeout_s
         self._checks: list[tuple[float, str]] = []
         """A heap: a call that was heard needs no look until the timeout has passed since."""
@@ -95,6 +97,7 @@ class Relay:
                 heard = now
             elif now >= heard + self._media_timeout_s:
                 call.timeout_told = True
+                self.traffic.media_timeouts += 1
                 silent.append(call.id)
                 heard = now
             self._check_at(call, heard + self._media_timeout_s)

@@ -32,6 +32,8 @@ class MediaPort:
     ``refused`` (from a source that is not latched), ``malformed``, ``unsent`` (nowhere to send, or the system refused),
     ``last_seen`` (the engine's clock, seconds; 0.0 is never), ``reception`` (loss and jitter) and ``report``
     (the last thing its receiver said about the stream that leaves here).
+
+    ``tallied`` is what the relay's totals already have of these counters (`media_relay.traffic`).
     """
 
     __slots__ = (
@@ -50,6 +52,7 @@ class MediaPort:
         "report",
         "rtcp_exit",
         "rtp_exit",
+        "tallied",
         "unsent",
     )
 
@@ -70,6 +73,7 @@ class MediaPort:
         self.last_seen = 0.0
         self.reception = Reception()
         self.report: ReportBlock | None = None
+        self.tallied: tuple[int, ...] = ()
 
 
 class Forwarder(Protocol):

@@ -88,6 +88,8 @@ class MonitoringEndpoint:
                 await self._exchange(reader, writer)
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
             pass  # whatever it was, it is the client's affair
+        except Exception:
+            log.exception("monitoring-failed")
         finally:
             writer.transport.abort()
             self._connections.discard(writer)

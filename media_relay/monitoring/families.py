@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from typing import Final
+from typing import Final, TypeVar
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.core import (
@@ -16,12 +16,24 @@ from prometheus_client.core import (
 
 from media_relay.monitoring.distribution import Distribution
 
-__all__ = ["CONTENT_TYPE_LATEST", "Metric", "counter", "counters", "gauge", "gauges", "histogram", "info", "render"]
+__all__ = [
+    "CONTENT_TYPE_LATEST",
+    "Metric",
+    "counter",
+    "counters",
+    "gauge",
+    "gauges",
+    "histogram",
+    "histograms",
+    "info",
+    "render",
+]
 
 SAMPLES_PER_STEP: Final = 100
 """About a millisecond of work."""
 
 LabelValues = str | tuple[str, ...]
+Key = TypeVar("Key", bound=LabelValues)
 
 
 def counter(name: str, what: str, value: float) -> Metric:
@@ -29,9 +41,7 @@ def counter(name: str, what: str, value: float) -> Metric:
     return CounterMetricFamily(name, what, value=value)
 
 
-def counters(
-    name: str, what: str, labels: Sequence[str], values: Mapping[str, float] | Mapping[tuple[str, ...], float]
-) -> Metric:
+def counters(name: str, what: str, labels: Sequence[str], values: Mapping[Key, float]) -> Metric:
     """A counter by ``labels``."""
     family = CounterMetricFamily(name, what, labels=labels)
     for label_values, value in values.items():
@@ -44,9 +54,7 @@ def gauge(name: str, what: str, value: float) -> Metric:
     return GaugeMetricFamily(name, what, value=value)
 
 
-def gauges(
-    name: str, what: str, labels: Sequence[str], values: Mapping[str, float] | Mapping[tuple[str, ...], float]
-) -> Metric:
+def gauges(name: str, what: str, labels: Sequence[str], values: Mapping[Key, float]) -> Metric:
     """A gauge by ``labels``."""
     family = GaugeMetricFamily(name, what, labels=labels)
     for label_values, value in values.items():

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections import Counter
 from collections.abc import Callable
 from time import monotonic
 from typing import Final
@@ -9,7 +10,16 @@ from typing import Final
 import structlog
 
 from media_relay.latching import SocketAddress
-from media_relay.ng.messages import NgError, NgFormatError, Reply, error_reply, pack, parse_body, split_cookie
+from media_relay.ng.messages import (
+    PORTS_EXHAUSTED,
+    NgError,
+    NgFormatError,
+    Reply,
+    error_reply,
+    pack,
+    parse_body,
+    split_cookie,
+)
 from media_relay.ng.reply_cache import ReplyCache
 from media_relay.ng.requests import Answer, Delete, Offer, Request, parse_request
 from media_relay.session import Relay
@@ -35,6 +45,8 @@ class NgServer:
         self._relay = relay
         self._on_changes = on_changes
         self._replies = ReplyCache()
+        self.served: Counter[tuple[str, str]] = Counter()
+        """Commands by name (``invalid`` where none could be read) and outcome: ``ok``, ``exhausted`` or ``error``."""
         self._socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
@@ -88,20 +100,27 @@ class NgServer:
             request = parse_request(parse_body(body))
             reply = self._relay.handle(request, now)
         except (NgFormatError, NgError) as error:
+            self.served[_name(request), "exhausted" if str(error).startswith(PORTS_EXHAUSTED) else "error"] += 1
             log.warning("ng-refused", **_facts(request), reason=str(error))
             return error_reply(str(error))
         except Exception:
             # One request that we cannot cope with must not end the media of all calls.
+            self.served[_name(request), "error"] += 1
             log.exception("ng-failed", **_facts(request))
             return error_reply("internal error")
+        self.served[_name(request), "ok"] += 1
         if isinstance(request, Offer | Answer | Delete):
             log.info("ng-done", **_facts(request), **({"warning": reply["warning"]} if "warning" in reply else {}))
         return reply
 
 
+def _name(request: Request | None) -> str:
+    return type(request).__name__.lower() if request else "invalid"
+
+
 def _facts(request: Request | None) -> dict[str, str]:
     """What a log line says about a request."""
-    facts = {"command": type(request).__name__.lower()} if request else {}
+    facts = {"command": _name(request)} if request else {}
     if isinstance(request, Offer | Answer | Delete):
         facts |= {"call": request.call_id, "from_tag": request.from_tag, "to_tag": request.to_tag}
     return facts

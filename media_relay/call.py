@@ -16,6 +16,7 @@ from collections.abc import Iterator
 
 from media_relay.config import Interface
 from media_relay.forwarding import MediaPort
+from media_relay.ng.requests import Gate
 from sdp.media import Direction
 
 
@@ -53,7 +54,18 @@ class Stream:
 class Side:
     """A participant. ``tags`` has the current tag first; it is empty until the side has answered."""
 
-    __slots__ = ("family", "interface_name", "last_sdp", "received_from", "session_id", "streams", "tags")
+    __slots__ = (
+        "closed",
+        "family",
+        "interface_name",
+        "label",
+        "last_sdp",
+        "media_address",
+        "received_from",
+        "session_id",
+        "streams",
+        "tags",
+    )
 
     def __init__(self, session_id: str, tags: tuple[str, ...] = ()) -> None:
         self.session_id = session_id
@@ -62,6 +74,12 @@ class Side:
         self.interface_name = ""
         self.family = ""
         self.received_from = ""
+        self.media_address = ""
+        """What this side is told instead of our address; empty for ours."""
+        self.label = ""
+        """A name that the client has given this side."""
+        self.closed: set[Gate] = set()
+        """What this side sends and is kept from passing."""
         self.last_sdp: bytes | None = None
         """The description that was handed to this side last."""
         self.streams: list[Stream | None] = []
@@ -80,7 +98,7 @@ class Side:
 class Dialogue:
     """Two sides between which media flows. ``offerer`` is the index of the side that made the last offer."""
 
-    __slots__ = ("answered", "demux", "offerer", "sides", "via_branch")
+    __slots__ = ("answered", "demux", "ends_at", "offerer", "sides", "via_branch")
 
     def __init__(self, sides: tuple[Side, Side], via_branch: str) -> None:
         self.sides = sides
@@ -89,6 +107,8 @@ class Dialogue:
         self.answered = False
         self.demux = False
         """The offer asked us to end RTCP multiplexing here, whatever the other side can do."""
+        self.ends_at: float | None = None
+        """When a delete takes effect, if there was one; an offer or answer takes it back."""
 
     def index_of(self, tag: str) -> int | None:
         """Which side a tag names, if it names one."""
@@ -120,7 +140,7 @@ def _flows(sender: Stream, receiver: Stream) -> bool:
 class Call:
     """One call; times on the relay's clock in seconds."""
 
-    __slots__ = ("created", "dialogues", "id", "last_signal", "next_check", "timeout_told")
+    __slots__ = ("closed", "created", "dialogues", "id", "last_signal", "metadata", "next_check", "timeout_told", "tos")
 
     def __init__(self, call_id: str, now: float) -> None:
         self.id = call_id
@@ -130,6 +150,16 @@ class Call:
         self.next_check: float | None = None
         """When its media is looked at next; None until the call is answered."""
         self.timeout_told = False
+        self.closed: set[Gate] = set()
+        """What is kept from passing, whoever sends it."""
+        self.tos: int | None = None
+        """The byte of the IP header of what we send; None for the system's own."""
+        self.metadata = ""
+
+    @property
+    def sides(self) -> list[Side]:
+        """The sides of all branches; the one that has forked the call occurs in each."""
+        return [side for dialogue in self.dialogues for side in dialogue.sides]
 
     def find_for_offer(self, from_tag: str, to_tag: str, via_branch: str) -> tuple[Dialogue, int] | None:
         """The dialogue that an offer renews and the index of its sender, or None if the offer begins one."""

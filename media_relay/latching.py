@@ -9,11 +9,21 @@ and sends there. Learning is what an attacker abuses (RTPBleed): whoever sends f
 - of equals, the first stays;
 - outside the window, a port that has learned nobody still accepts all but strangers: a phone that is silent during
   early media is heard when it begins to speak;
+- a side that receives elsewhere than it sends from (asymmetric) is sent to where it has signalled, whoever it sends as;
+- with media handover, which invites hijackers, whoever sends is followed;
 - an offer or answer opens the window anew. Until a packet comes, media still goes to the source last learned,
   if the signalled address has not changed.
 """
 
-from enum import IntEnum
+from enum import Enum, IntEnum
+
+class Learning(Enum):
+    """How the address of a side is learned from its packets."""
+
+    IN_WINDOW = "for some seconds after each offer or answer"
+    NEVER = "asymmetric: it receives elsewhere than it sends from"
+    ALWAYS = "media-handover: whoever sends is followed"
+
 
 SocketAddress = tuple[str, int] | tuple[str, int, int, int]
 """What ``recvfrom`` gives: host and port come first in both families."""
@@ -37,9 +47,11 @@ class Latch:
     0.0.0.0, a host name).
     """
 
-    __slots__ = ("_hint", "_open_until", "_signalled", "_trust", "destination", "source")
+    __slots__ = ("_hint", "_open_until", "_signalled", "_trust", "destination", "learning", "source")
 
     def __init__(self) -> None:
+        self.learning = Learning.IN_WINDOW
+        """The port must be forwarded in userspace where this is another."""
         self._signalled: SocketAddress | None = None
         self._hint: str | None = None
         self._open_until = 0.0
@@ -64,17 +76,28 @@ class Latch:
         """Open the window for the side that is waiting for the other's answer; what it signalled is unchanged."""
         self.expect(self._signalled, self._hint, open_until)
 
+    def accepts(self, source: SocketAddress, now: float) -> bool:
+        """Whether ``admit`` would admit a packet from ``source``: to be asked when more has to be known of it first."""
+        return source == self.source or self._is_better(self._trust_in(source), now)
+
     def admit(self, source: SocketAddress, now: float) -> bool:
         """Whether a packet from ``source`` may pass; it is learned if it is the best yet."""
         if source == self.source:
             return True
         trust = self._trust_in(source)
-        is_open = now <= self._open_until
-        if trust <= self._trust or not (is_open or (self._trust is Trust.NOBODY and trust > Trust.STRANGER)):
+        if not self._is_better(trust, now):
             return False
         self._trust = trust
-        self.source = self.destination = source
+        self.source = source
+        if self.learning is not Learning.NEVER:
+            self.destination = source
         return True
+
+    def _is_better(self, trust: Trust, now: float) -> bool:
+        if self.learning is Learning.ALWAYS:
+            return True
+        may_learn = now <= self._open_until or (self._trust is Trust.NOBODY and trust > Trust.STRANGER)
+        return trust > self._trust and may_learn
 
     def _trust_in(self, source: SocketAddress) -> Trust:
         host, port = source[0], source[1]

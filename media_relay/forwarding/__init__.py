@@ -10,6 +10,7 @@ from typing import Protocol
 from media_relay.latching import Latch
 from media_relay.quality import Reception
 from media_relay.rtp import ReportBlock
+from media_relay.secure.srtp import Protector, Unprotector
 
 
 class PortUnavailableError(Exception):
@@ -24,12 +25,18 @@ class MediaPort:
     - ``carries_rtp``: packets must be RTP or RTCP and are measured; otherwise they pass as they are (UDPTL);
     - ``dtls``: DTLS handshake packets pass too (DTLS-SRTP from end to end);
     - ``needs_userspace``: packets that arrive here must pass through this process, whatever the engine;
+    - ``blocked``: RTP payload types that are counted and go no further; ``needs_userspace`` must be set with it;
+    - ``tos``: the byte of the IP header of what leaves here, None for the system's own. What the kernel forwards keeps
+      its sender's;
+    - ``unprotector`` takes SRTP off what arrives here, ``protector`` puts it on what leaves here; None leaves it as it
+      is. Where either is at work, the port that the packets arrive at has ``needs_userspace``;
     - ``latch``: who may send here and where this side's media goes;
     - ``rtp_exit``, ``rtcp_exit``: the other side's ports from which RTP and RTCP that arrive here leave. Both are
       the same port when the other side multiplexes; None discards.
 
     Counted by the engine, for what arrives here: ``packets`` and ``octets`` (UDP payload) passed on,
-    ``refused`` (from a source that is not latched), ``malformed``, ``unsent`` (nowhere to send, or the system refused),
+    ``refused`` (from a source that is not latched), ``malformed``, ``forged`` (SRTP not authentic, or replayed),
+    ``unsent`` (nowhere to send, or the system refused),
     ``last_seen`` (the engine's clock, seconds; 0.0 is never), ``reception`` (loss and jitter) and ``report``
     (the last thing its receiver said about the stream that leaves here).
 
@@ -38,8 +45,10 @@ class MediaPort:
 
     __slots__ = (
         "address",
+        "blocked",
         "carries_rtp",
         "dtls",
+        "forged",
         "last_seen",
         "latch",
         "malformed",
@@ -47,12 +56,14 @@ class MediaPort:
         "octets",
         "packets",
         "port",
+        "protector",
         "reception",
         "refused",
         "report",
         "rtcp_exit",
         "rtp_exit",
         "tallied",
+        "tos",
         "unsent",
     )
 
@@ -62,6 +73,10 @@ class MediaPort:
         self.carries_rtp = True
         self.dtls = False
         self.needs_userspace = False
+        self.blocked: frozenset[int] = frozenset()
+        self.tos: int | None = None
+        self.unprotector: Unprotector | None = None
+        self.protector: Protector | None = None
         self.latch = Latch()
         self.rtp_exit: MediaPort | None = None
         self.rtcp_exit: MediaPort | None = None
@@ -69,6 +84,7 @@ class MediaPort:
         self.octets = 0
         self.refused = 0
         self.malformed = 0
+        self.forged = 0
         self.unsent = 0
         self.last_seen = 0.0
         self.reception = Reception()

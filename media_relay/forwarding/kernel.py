@@ -85,10 +85,11 @@ class KernelForwarder:
     def refresh(self, port: MediaPort) -> None:
         """Move the port to where it can be now, and tell the kernel what has changed."""
         self._userspace.refresh(port)
-        if self._fits_kernel(port):
-            self._entries[port].enter()
+        entry = self._entries[port]
+        if port.rtp_exit and self._fits_kernel(port, port.rtp_exit):
+            entry.enter(self._entries[port.rtp_exit])
         else:
-            self._entries[port].withdraw()
+            entry.withdraw()
 
     def read(self, ports: Sequence[MediaPort]) -> None:
         """Bring the counters of many ports up to date, with few system calls."""
@@ -118,12 +119,10 @@ class KernelForwarder:
         """Where the port's RTP is forwarded now."""
         return self._entries[port].is_active
 
-    def _fits_kernel(self, port: MediaPort) -> bool:
+    def _fits_kernel(self, port: MediaPort, target: MediaPort) -> bool:
         """Whether RTP from this port's side can be forwarded by the program: it changes addresses and nothing else."""
-        target = port.rtp_exit
         return (
-            target is not None
-            and port.carries_rtp
+            port.carries_rtp
             and target.carries_rtp
             and not port.needs_userspace
             and (":" in port.address) == (":" in target.address)

@@ -16,6 +16,7 @@ from media_relay.forwarding.records import (
     SLOT_SIZE,
     STATE_SIZE,
     STREAM_SIZE,
+    Exit,
     State,
     Stream,
     pack_endpoint,
@@ -64,16 +65,31 @@ class Maps:
 class Entry:
     """What the kernel knows of one port; ``slot`` is the number of its state, -1 while it knows nothing."""
 
-    __slots__ = ("_key", "_latch", "_maps", "_network", "_pushed", "_reception", "_seen", "port", "slot")
+    __slots__ = (
+        "_entrances",
+        "_exit",
+        "_key",
+        "_latch",
+        "_maps",
+        "_network",
+        "_port",
+        "_pushed",
+        "_reception",
+        "_seen",
+        "slot",
+    )
 
     def __init__(self, port: MediaPort, maps: Maps, network: Network) -> None:
-        self.port = port
+        self._port = port
         self.slot = _OUTSIDE
         self._maps = maps
         self._network = network
         self._key = pack_endpoint((port.address, port.port))
         self._pushed = b""
         self._seen = _NO_STATE
+        self._exit: Entry | None = None
+        self._entrances: set[Entry] = set()
+        """Whose packets leave here: they are told where these go."""
         port.latch = self._latch = TrackedLatch(self)
         port.reception = self._reception = TrackedReception()
 
@@ -82,8 +98,15 @@ class Entry:
         """Whether the port's packets are handled in the kernel."""
         return self.slot != _OUTSIDE
 
-    def enter(self) -> None:
-        """Have the kernel handle the port's packets, or tell it what has changed. It may refuse: that is logged."""
+    def enter(self, way_out: "Entry") -> None:
+        """Have the kernel handle the port's packets, or tell it what has changed. It may refuse: that is logged.
+
+        They go on to ``way_out`` as soon as that one has entered, too.
+        """
+        if self._exit is not way_out:
+            self._leave_exit()
+            self._exit = way_out
+            way_out._entrances.add(self)
         if self.is_active:
             self.push()
             return
@@ -98,6 +121,7 @@ class Entry:
 
     def withdraw(self) -> None:
         """Have the packets come to the port's socket again; nothing happens if they do."""
+        self._leave_exit()
         if not self.is_active:
             return
         self._maps.streams.delete(self._key)
@@ -105,9 +129,24 @@ class Entry:
         self._reception.take_back()
         self._maps.free_slot(self.slot)
         self.slot, self._pushed = _OUTSIDE, b""
+        self._push_entrances()
 
     def push(self) -> None:
         """Tell the kernel what has changed here, if anything has."""
+        self._push_own()
+        self._push_entrances()
+
+    def _push_entrances(self) -> None:
+        for entrance in list(self._entrances):
+            if entrance.is_active:
+                entrance._push_own()
+
+    def _leave_exit(self) -> None:
+        if self._exit:
+            self._exit._entrances.discard(self)
+            self._exit = None
+
+    def _push_own(self) -> None:
         stream = self._describe().to_bytes()
         if stream == self._pushed:
             return
@@ -130,7 +169,7 @@ class Entry:
             self.push()
 
     def _absorb(self, state: State) -> None:
-        port, seen = self.port, self._seen
+        port, seen = self._port, self._seen
         port.packets += state.packets - seen.packets
         port.octets += state.octets - seen.octets
         port.refused += state.refused - seen.refused
@@ -144,22 +183,32 @@ class Entry:
         return State.from_bytes(self._maps.states.lookup(pack_slot(self.slot)))
 
     def _describe(self) -> Stream:
-        port, latch = self.port, self._latch
-        target, destination = port.rtp_exit, latch.destination
+        latch = self._latch
         return Stream(
-            exit=(target.address, target.port) if target else None,
-            signalled=latch.signalled,
-            source=latch.source,
-            destination=destination,
-            hint=latch.hint,
-            next_hop=self._network.next_hop(port.address, destination[0]) if destination else None,
             slot=self.slot,
             generation=latch.generation,
-            clock_rate=port.reception.rate,
+            clock_rate=self._reception.rate,
+            exit=self._exit.as_exit() if self._exit and self._exit.is_active else None,
+            source=latch.source,
+            destination=latch.destination,
+            signalled=latch.signalled,
+            hint=latch.hint,
             trust=latch.trust,
             open_until=latch.open_until,
         )
 
+    def as_exit(self) -> Exit:
+        """What those are told whose packets leave here."""
+        port, latch = self._port, self._latch
+        destination = latch.destination
+        return Exit(
+            address=(port.address, port.port),
+            slot=self.slot,
+            generation=latch.generation,
+            destination=destination,
+            next_hop=self._network.next_hop(port.address, destination[0]) if destination else None,
+        )
+
     def _give_up(self, error: BpfError) -> None:
-        log.warning("port-not-in-kernel", port=f"{self.port.address}:{self.port.port}", reason=str(error))
+        log.warning("port-not-in-kernel", port=f"{self._port.address}:{self._port.port}", reason=str(error))
         self.withdraw()

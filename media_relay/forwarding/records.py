@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 from media_relay.latching import SocketAddress
 
 _ENDPOINT: Final = Struct("=16s2sH")
-_STREAM: Final = Struct("=20s20s20s20s16s16s16sIIIIIIQ")
-_STATE: Final = Struct("=4xIQQQQQ20s20sIIIIIIiIII")
+_STREAM: Final = Struct("=IIIIIII20s16s16s20s20s20s20s16sI4xQ")
+_STATE: Final = Struct("=4xI20s20sQQQQQIIIIIIiIII")
 _SLOT: Final = Struct("=I")
 
 ENDPOINT_SIZE: Final = _ENDPOINT.size
@@ -38,37 +38,50 @@ class NextHop(NamedTuple):
     mtu: int
 
 
+class Exit(NamedTuple):
+    """The port from which packets leave, as the port where they arrive is told of it."""
+
+    address: SocketAddress
+    slot: int
+    generation: int
+    destination: SocketAddress | None
+    next_hop: NextHop | None
+
+
 class Stream(NamedTuple):
     """What the program is told about a port: ``struct stream``. Names are those of ``Latch`` and ``MediaPort``."""
 
-    exit: SocketAddress | None
-    signalled: SocketAddress | None
-    source: SocketAddress | None
-    destination: SocketAddress | None
-    hint: str | None
-    next_hop: NextHop | None
     slot: int
     generation: int
     clock_rate: int
+    exit: Exit | None
+    source: SocketAddress | None
+    destination: SocketAddress | None
+    signalled: SocketAddress | None
+    hint: str | None
     trust: int
     open_until: float
 
     def to_bytes(self) -> bytes:
         """``struct stream``."""
-        hop = self.next_hop
+        way_out = self.exit
+        hop = way_out.next_hop if way_out else None
         return _STREAM.pack(
-            pack_endpoint(self.exit),
-            pack_endpoint(self.signalled),
-            pack_endpoint(self.source),
-            pack_endpoint(self.destination),
-            _pack_host(self.hint) if self.hint else _NO_HOST,
-            _pack_host(hop.host) if hop else _NO_HOST,
-            _pack_host(hop.destination) if hop else _NO_HOST,
-            hop.ifindex if hop else 0,
-            hop.mtu if hop else 0,
             self.slot,
             self.generation & _MAX_U32,
             self.clock_rate,
+            way_out.slot if way_out else 0,
+            way_out.generation & _MAX_U32 if way_out else 0,
+            hop.ifindex if hop else 0,
+            hop.mtu if hop else 0,
+            pack_endpoint(way_out.address if way_out else None),
+            _pack_host(hop.host) if hop else _NO_HOST,
+            _pack_host(hop.destination) if hop else _NO_HOST,
+            pack_endpoint(way_out.destination if way_out else None),
+            pack_endpoint(self.source),
+            pack_endpoint(self.destination),
+            pack_endpoint(self.signalled),
+            _pack_host(self.hint) if self.hint else _NO_HOST,
             self.trust,
             int(self.open_until * NS_PER_S),
         )
@@ -78,13 +91,13 @@ class State(NamedTuple):
     """What the program has seen at a port: ``struct state``. The last ten are those of ``Reception``."""
 
     generation: int = 0
+    destination: bytes = _NO_ENDPOINT
+    source: bytes = _NO_ENDPOINT
     packets: int = 0
     octets: int = 0
     last_seen_ns: int = 0
     refused: int = 0
     unsent: int = 0
-    source: bytes = _NO_ENDPOINT
-    destination: bytes = _NO_ENDPOINT
     trust: int = 0
     has_ssrc: int = 0
     ssrc: int = 0

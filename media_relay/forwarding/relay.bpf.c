@@ -46,39 +46,45 @@ struct endpoint {
 	__u16 is_known;
 };
 
-// What userspace says about a port. `exit` is the port from which RTP that arrives here leaves. `source`, `trust` and
-// `destination` are the latch at the beginning of this generation. `next_hop` is for what leaves here, as long as it
-// goes to the host `routed`.
+// What userspace says about a port. With thousands of streams nearly every read of memory misses the caches, so what
+// each packet needs stands together at the beginning.
 struct stream {
-	struct endpoint exit;
-	struct endpoint signalled;
-	struct endpoint source;
-	struct endpoint destination;
-	struct address hint;
-	struct address next_hop;
-	struct address routed;
-	__u32 ifindex;
-	__u32 mtu;
 	__u32 slot;
 	__u32 generation;
 	__u32 clock_rate;
+	// The port from which RTP that arrives here leaves, if it is known here, and where its packets go: to the
+	// destination in its state or, until that has reached this generation, to the one below; by `next_hop`, as long
+	// as that is at the host `routed`.
+	__u32 exit_slot;
+	__u32 exit_generation;
+	__u32 ifindex;
+	__u32 mtu;
+	struct endpoint exit;
+	struct address next_hop;
+	struct address routed;
+	struct endpoint exit_destination;
+	// The latch at the beginning of this generation.
+	struct endpoint source;
+	struct endpoint destination;
+	struct endpoint signalled;
+	struct address hint;
 	__u32 trust;
 	__u64 open_until_ns;
 };
-_Static_assert(sizeof(struct stream) == 160, "records.py has it so");
+_Static_assert(sizeof(struct stream) == 192, "records.py has it so");
 
 // What has happened at a port. `received` counts what was forwarded here; what was passed on counts in `highest` alone,
 // for userspace adds what it receives.
 struct state {
 	struct bpf_spin_lock lock;
 	__u32 generation;
+	struct endpoint destination;
+	struct endpoint source;
 	__u64 packets;
 	__u64 octets;
 	__u64 last_seen_ns;
 	__u64 refused;
 	__u64 unsent;
-	struct endpoint source;
-	struct endpoint destination;
 	__u32 trust;
 	__u32 has_ssrc;
 	__u32 ssrc;
@@ -234,7 +240,7 @@ static __always_inline __u32 trust_in(const struct stream *stream, const struct 
 
 // Latch.admit of media_relay/latching.py. Under the state's lock.
 static __always_inline enum verdict admit(struct state *state, const struct stream *stream,
-					  const struct endpoint *source, __u32 trust, __u64 now_ns)
+					  const struct endpoint *source, __u64 now_ns)
 {
 	if (state->generation != stream->generation) {
 		state->generation = stream->generation;
@@ -244,6 +250,7 @@ static __always_inline enum verdict admit(struct state *state, const struct stre
 	}
 	if (same_endpoint(&state->source, source))
 		return KNOWN;
+	__u32 trust = trust_in(stream, source);
 	bool is_open = now_ns <= stream->open_until_ns;
 	if (trust <= state->trust || !(is_open || (state->trust == NOBODY && trust > STRANGER)))
 		return REFUSED;
@@ -283,18 +290,18 @@ static __always_inline void track(struct state *state, const struct packet *pack
 	}
 }
 
-// Where what leaves by `stream` goes now.
+// Where what arrives at `stream` goes now.
 static __always_inline bool read_destination(const struct stream *stream, struct endpoint *destination)
 {
-	struct state *state = bpf_map_lookup_elem(&states, &stream->slot);
-	if (!state)
+	struct state *exit = bpf_map_lookup_elem(&states, &stream->exit_slot);
+	if (!exit)
 		return false;
-	bpf_spin_lock(&state->lock);
-	bool is_current = state->generation == stream->generation;
-	*destination = state->destination;
-	bpf_spin_unlock(&state->lock);
+	bpf_spin_lock(&exit->lock);
+	bool is_current = exit->generation == stream->exit_generation;
+	*destination = exit->destination;
+	bpf_spin_unlock(&exit->lock);
 	if (!is_current)
-		*destination = stream->destination;
+		*destination = stream->exit_destination;
 	return true;
 }
 
@@ -364,23 +371,29 @@ static __always_inline bool rewrite(struct __sk_buff *skb, const struct packet *
 				    const struct endpoint *to)
 {
 	__u32 old_ports = ports_word(&packet->source, &packet->local), new_ports = ports_word(from, to);
-	// The words before the address of a mapped IPv4 are the same on both sides and cancel out.
-	struct address old_hosts[2] = {packet->source.host, packet->local.host}, new_hosts[2] = {from->host, to->host};
-	__u32 difference = bpf_csum_diff((void *)old_hosts, sizeof(old_hosts), (void *)new_hosts, sizeof(new_hosts), 0);
+	__u32 difference;
+	if (packet->is_ip6) {
+		struct address old[2] = {packet->source.host, packet->local.host}, new[2] = {from->host, to->host};
+		difference = bpf_csum_diff((void *)old, sizeof(old), (void *)new, sizeof(new), 0);
+	} else {
+		__be32 old[2] = {packet->source.host.words[3], packet->local.host.words[3]};
+		__be32 new[2] = {from->host.words[3], to->host.words[3]};
+		difference = bpf_csum_diff(old, sizeof(old), new, sizeof(new), 0);
+	}
 	if (!replace_udp_checksum(skb, packet->udp_at, difference, old_ports, new_ports))
 		return false;
 	return packet->is_ip6 ? write_ip6(skb, difference, from, to) : write_ip4(skb, difference, from, to);
 }
 
-static __always_inline int send_to(const struct stream *exit, bool is_ip6)
+static __always_inline int send_to_next_hop(const struct stream *stream, bool is_ip6)
 {
 	struct bpf_redir_neigh next_hop = {};
 	next_hop.nh_family = is_ip6 ? AF_INET6 : AF_INET;
 	if (is_ip6)
-		__builtin_memcpy(next_hop.ipv6_nh, exit->next_hop.words, sizeof(next_hop.ipv6_nh));
+		__builtin_memcpy(next_hop.ipv6_nh, stream->next_hop.words, sizeof(next_hop.ipv6_nh));
 	else
-		next_hop.ipv4_nh = exit->next_hop.words[3];
-	return bpf_redirect_neigh(exit->ifindex, &next_hop, sizeof(next_hop), 0);
+		next_hop.ipv4_nh = stream->next_hop.words[3];
+	return bpf_redirect_neigh(stream->ifindex, &next_hop, sizeof(next_hop), 0);
 }
 
 SEC("tc")
@@ -392,21 +405,19 @@ int pinhole_relay(struct __sk_buff *skb)
 	    !parse_udp(skb, &packet))
 		return PASS_ON;
 	struct stream *stream = bpf_map_lookup_elem(&streams, &packet.local);
-	if (!stream || !parse_rtp(skb, &packet))
+	if (!stream || !stream->exit.is_known || !parse_rtp(skb, &packet))
 		return PASS_ON;
-	struct stream *exit = bpf_map_lookup_elem(&streams, &stream->exit);
 	struct state *state = bpf_map_lookup_elem(&states, &stream->slot);
 	struct endpoint destination = {};
-	if (!exit || !state || !read_destination(exit, &destination))
+	if (!state || !read_destination(stream, &destination))
 		return PASS_ON;
-	bool is_routed = exit->ifindex && packet.length <= exit->mtu && same_host(&destination.host, &exit->routed);
+	bool is_routed = stream->ifindex && packet.length <= stream->mtu && same_host(&destination.host, &stream->routed);
 	bool is_done = is_routed || !destination.is_known;  // otherwise userspace sends it
 
 	__u64 now_ns = bpf_ktime_get_ns();
 	__u32 arrival = now_ns / NS_PER_US * stream->clock_rate / US_PER_S;
-	__u32 trust = trust_in(stream, &packet.source);
 	bpf_spin_lock(&state->lock);
-	enum verdict verdict = admit(state, stream, &packet.source, trust, now_ns);
+	enum verdict verdict = admit(state, stream, &packet.source, now_ns);
 	if (verdict == REFUSED) {
 		state->refused++;
 	} else {
@@ -427,5 +438,5 @@ int pinhole_relay(struct __sk_buff *skb)
 		return PASS_ON;
 	if (!destination.is_known || !rewrite(skb, &packet, &stream->exit, &destination))
 		return TC_ACT_SHOT;
-	return send_to(exit, packet.is_ip6);
+	return send_to_next_hop(stream, packet.is_ip6);
 }

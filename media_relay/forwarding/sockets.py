@@ -41,6 +41,14 @@ def connect(bound: socket.socket, peer: SocketAddress) -> socket.socket:
     return opened
 
 
+def mark(opened: socket.socket, tos: int) -> None:
+    """Send with this type of service (RFC 2474): the byte of the IP header, -1 for none."""
+    if opened.family == socket.AF_INET6:
+        opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, max(tos, 0))
+    else:
+        opened.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, max(tos, 0))
+
+
 def _new_socket(family: int) -> socket.socket:
     opened = socket.socket(family, socket.SOCK_DGRAM)
     opened.setblocking(False)

@@ -23,6 +23,7 @@ from typing import Final
 from media_relay.forwarding import MediaPort, PortUnavailableError, sockets
 from media_relay.latching import SocketAddress
 from media_relay.rtp import MIN_RTCP, MIN_RTP, RTP_FIELDS, is_rtcp, parse_reports
+from media_relay.secure.srtp import PacketBuffer
 
 TICK_S: Final = 0.001
 QUIET_TICKS: Final = 4
@@ -65,8 +66,10 @@ class UserspaceForwarder:
         self._epoll = select.epoll()
         self._ports: dict[int, _SocketPort] = {}  # by the number of the socket that is open to anybody
         self._settled: dict[int, _SocketPort] = {}  # by the number of the private socket
-        self._buffer = bytearray(MAX_DATAGRAM)
+        self._packet = PacketBuffer(MAX_DATAGRAM)
+        self._buffer = self._packet.data
         self._view = memoryview(self._buffer)
+        self._room = self._view[:MAX_DATAGRAM]
         self._quiet_ticks = 0
         loop.add_reader(self._epoll.fileno(), self._wake)
 
@@ -82,10 +85,14 @@ class UserspaceForwarder:
         return media_port
 
     def refresh(self, port: MediaPort) -> None:
-        """Counters are always up to date here; a port that no longer carries RTP leaves the path of plain RTP."""
+        """Counters are always up to date here; only plain RTP that may all pass takes the path of plain RTP."""
         assert isinstance(port, _SocketPort)
-        if not port.carries_rtp:
+        if not port.carries_rtp or port.blocked:
             self._unsettle(port)
+        if port.tos is not None:
+            for opened in (port.socket, port.private):
+                if opened is not None:
+                    sockets.mark(opened, port.tos)
 
     def read(self, ports: Sequence[MediaPort]) -> None:
         """Counters are always up to date here."""
@@ -135,14 +142,15 @@ class UserspaceForwarder:
 
     def _forward(self, ready: list[tuple[int, int]], now: float) -> None:
         """Take one packet from each ready socket to its exit: the path of plain RTP."""
-        settled, buffer, view, fields = self._settled, self._buffer, self._view, RTP_FIELDS.unpack_from
+        settled, buffer, view, room = self._settled, self._buffer, self._view, self._room
+        fields = RTP_FIELDS.unpack_from
         for number, _ in ready:
             port = settled.get(number)
             if port is None:
                 self._receive_from_anybody(self._ports[number], now)
                 continue
             try:
-                size = port.receive(buffer)
+                size = port.receive(room)
             except OSError:  # nothing there after all (a bad checksum), or an ICMP error about what was sent
                 continue
             target = port.rtp_exit
@@ -150,6 +158,7 @@ class UserspaceForwarder:
                 size < MIN_RTP
                 or not 128 <= buffer[0] < 192
                 or 64 <= buffer[1] & 0x7F <= 95  # RTCP
+                or port.needs_userspace
                 or port.latch.source is not port.peer
                 or target is None
                 or target.latch.destination is not target.peer
@@ -180,7 +189,7 @@ class UserspaceForwarder:
     def _take(self, port: _SocketPort, source: socket.socket, now: float) -> bool:
         """Judge and pass on one packet; False when there is none."""
         try:
-            size, sender = source.recvfrom_into(self._buffer)
+            size, sender = source.recvfrom_into(self._room)
         except OSError:
             return False
         self._pass(port, size, sender, now)
@@ -188,26 +197,41 @@ class UserspaceForwarder:
 
     def _pass(self, port: _SocketPort, size: int, source: SocketAddress, now: float) -> None:
         """Judge the packet in the buffer, count it, and take it to its exit: the path of everything else."""
-        is_rtp = port.carries_rtp and _is_rtp(self._buffer, size)
-        if not is_rtp and not _may_pass(port, self._buffer, size):
+        buffer = self._buffer
+        is_rtp = port.carries_rtp and _is_rtp(buffer, size)
+        if not is_rtp and not _may_pass(port, buffer, size):
             port.malformed += 1
             return
-        if source != port.latch.source and not self._learn(port, source, now, is_rtp=is_rtp):
+        is_rtcp_packet = port.carries_rtp and not is_rtp and buffer[0] >= 128
+        is_known = source == port.latch.source
+        if port.unprotector is not None and (is_rtp or is_rtcp_packet):
+            # Nobody is learned by a packet that is not authentic, and a stranger's flood costs no deciphering.
+            if not is_known and not port.latch.accepts(source, now):
+                port.refused += 1
+                return
+            unprotect = port.unprotector.unprotect if is_rtp else port.unprotector.unprotect_rtcp
+            size = unprotect(self._packet, size)
+            if not size:
+                port.forged += 1
+                return
+        if not is_known and not self._learn(port, source, now, is_rtp=is_rtp):
             port.refused += 1
             return
-        packet = self._view[:size]
-        target = port.rtp_exit
-        if is_rtp:
-            sequence, timestamp, ssrc = RTP_FIELDS.unpack_from(packet)
-            port.reception.count(sequence, timestamp, ssrc, now)
-        elif port.carries_rtp and packet[0] >= 128:
-            target = port.rtcp_exit
-            for block in parse_reports(packet):
-                port.report = block
         port.packets += 1
         port.octets += size
         port.last_seen = now
-        if not _send(target, packet):
+        target = port.rtp_exit
+        if is_rtp:
+            sequence, timestamp, ssrc = RTP_FIELDS.unpack_from(buffer)
+            port.reception.count(sequence, timestamp, ssrc, now)
+        elif is_rtcp_packet:
+            target = port.rtcp_exit
+            for block in parse_reports(self._view[:size]):
+                port.report = block
+        if target is not None and target.protector is not None and (is_rtp or is_rtcp_packet):
+            protect = target.protector.protect if is_rtp else target.protector.protect_rtcp
+            size = protect(self._packet, size)
+        if not size or not _send(target, self._view[:size]):
             port.unsent += 1
 
     def _learn(self, port: _SocketPort, source: SocketAddress, now: float, *, is_rtp: bool) -> bool:
@@ -216,7 +240,7 @@ class UserspaceForwarder:
             source = port.peer  # the very object: the path of plain RTP compares by identity
         if not port.latch.admit(source, now):
             return False
-        if is_rtp and source is not port.peer:
+        if is_rtp and source is not port.peer and not port.blocked:
             self._unsettle(port)
             self._settle(port, source, now)
         return True
@@ -226,6 +250,8 @@ class UserspaceForwarder:
             private = sockets.connect(port.socket, source)
         except OSError:  # too many open files, an address of another family: the first socket serves, only slower
             return
+        if port.tos is not None:
+            sockets.mark(private, port.tos)
         port.private, port.peer = private, source
         port.receive, port.send = private.recv_into, private.send
         self._settled[private.fileno()] = port

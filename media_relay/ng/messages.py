@@ -1,12 +1,13 @@
 """ng messages: the envelope and the shape of a reply; ``media_relay.ng.requests`` has the requests. Pure.
 
-A datagram is ``cookie SP dictionary``; the reply repeats the cookie.
+A message is ``cookie SP dictionary``; the reply repeats the cookie and the encoding, which is bencode or JSON.
 """
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
 
-from media_relay.ng.bencode import BencodeError, Decoded, Encodable, decode, encode
+from media_relay.ng import bencode, json_form
+from media_relay.ng.bencode import Decoded, Encodable
 
 MAX_COOKIE: Final = 255
 """Bytes; rtpengine's clients use about 20."""
@@ -25,9 +26,32 @@ class NgError(Exception):
     """A request that cannot be carried out; its text is the reply's ``error-reason``."""
 
 
-def pack(cookie: bytes, message: Mapping[str, Encodable]) -> bytes:
+class Form(NamedTuple):
+    """An encoding. ``decode`` raises ``error``; ``decode_at`` tells where the value ends, too."""
+
+    encode: Callable[[Encodable], bytes]
+    decode: Callable[[bytes], Decoded]
+    decode_at: Callable[[bytes, int], tuple[Decoded, int]]
+    error: type[ValueError]
+
+
+BENCODE: Final = Form(bencode.encode, bencode.decode, bencode.decode_at, bencode.BencodeError)
+JSON: Final = Form(json_form.encode, json_form.decode, json_form.decode_at, json_form.JsonFormError)
+
+
+def form_of(body: bytes) -> Form:
+    """The encoding of a dictionary, told by its first character. Raises NgFormatError."""
+    match body[:1]:
+        case b"d":
+            return BENCODE
+        case b"{":
+            return JSON
+    raise NgFormatError("neither a bencoded dictionary nor a JSON object")
+
+
+def pack(cookie: bytes, message: Mapping[str, Encodable], form: Form = BENCODE) -> bytes:
     """A request or reply as a datagram."""
-    return cookie + b" " + encode(message)
+    return cookie + b" " + form.encode(message)
 
 
 def unpack(datagram: bytes) -> tuple[bytes, dict[str, Decoded]]:
@@ -45,11 +69,12 @@ def split_cookie(datagram: bytes) -> tuple[bytes, bytes]:
 
 
 def parse_body(body: bytes) -> dict[str, Decoded]:
-    """The dictionary of a datagram. Raises NgFormatError."""
+    """The dictionary of a datagram, in either encoding. Raises NgFormatError."""
+    form = form_of(body)
     try:
-        message = decode(body)
-    except BencodeError as error:
-        raise NgFormatError(f"not bencode: {error}") from None
+        message = form.decode(body)
+    except form.error as error:
+        raise NgFormatError(str(error)) from None
     if not isinstance(message, dict):
         raise NgFormatError("not a dictionary")
     return message

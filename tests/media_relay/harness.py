@@ -7,7 +7,7 @@ from media_relay.config import Interface
 from media_relay.forwarding import MediaPort, PortUnavailableError
 from media_relay.interfaces import LocalInterfaces
 from media_relay.ng.bencode import Decoded, Encodable, decode, encode
-from media_relay.ng.requests import parse_request
+from media_relay.ng.parsing import parse_request
 from media_relay.session import Relay
 
 INTERFACES = (

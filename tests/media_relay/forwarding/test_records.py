@@ -7,6 +7,7 @@ from media_relay.forwarding.records import (
     ENDPOINT_SIZE,
     STATE_SIZE,
     STREAM_SIZE,
+    Exit,
     NextHop,
     State,
     Stream,
@@ -45,14 +46,16 @@ class Numbers:
 
 def test_states_survive() -> None:
     number = Numbers()
-    source, destination = (pack_endpoint(("2001:db8::1", number())) for _ in range(2))
-    state = State(*(number() for _ in range(6)), source, destination, *(number() for _ in range(10)))
+    destination, source = (pack_endpoint(("2001:db8::1", number())) for _ in range(2))
+    state = State(number(), destination, source, *(number() for _ in range(15)))
     assert len(state.to_bytes()) == STATE_SIZE
     assert State.from_bytes(state.to_bytes()) == state
 
 
 def test_a_stream_without_a_way_out() -> None:
-    stream = Stream(None, None, None, None, None, None, 1, 2, 8000, 0, 0.0)
+    stream = Stream(1, 2, 8000, None, None, None, None, None, 0, 0.0)
     assert len(stream.to_bytes()) == STREAM_SIZE
+    way_out = Exit(("192.0.2.2", 40000), 3, 4, ("192.0.2.9", 50000), None)
     hop = NextHop("192.0.2.9", "192.0.2.1", ifindex=7, mtu=1500)
-    assert stream._replace(next_hop=hop).to_bytes() != stream.to_bytes()
+    variants = [stream, stream._replace(exit=way_out), stream._replace(exit=way_out._replace(next_hop=hop))]
+    assert len({variant.to_bytes() for variant in variants}) == len(variants)

@@ -5,21 +5,21 @@ side: Via, Contact, Record-Route, Call-ID, tags, User-Agent, Server, and every h
 Headers that hold an identity cross with our own host in the place of theirs.
 """
 
-from collections.abc import Iterable
-
 from b2bua.sip.errors import SipError
 from b2bua.sip.headers.name_address import NameAddress
-from b2bua.sip.message import Headers, Request, Response
+from b2bua.sip.message import Request, Response
 from b2bua.sip.uri import Uri
 
 ALLOW = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, MESSAGE"
 ACCEPT = "application/sdp"
 
-_REQUEST_TEXT = ("Subject", "Priority", "Privacy", "Accept-Language", "User-to-User", "Reason", "P-Early-Media")
+_REQUEST_TEXT = frozenset(
+    ("Subject", "Priority", "Privacy", "Accept-Language", "User-to-User", "Reason", "P-Early-Media")
+)
 _REQUEST_IDENTITIES = ("P-Asserted-Identity", "Diversion")
-_RESPONSE_TEXT = ("Reason", "Retry-After", "P-Early-Media", "User-to-User", "Min-SE")
-_BODY = ("Content-Type", "Content-Disposition", "Content-Language", "Content-Encoding")
-_INFO_TEXT = ("Info-Package", "Recv-Info")
+_RESPONSE_TEXT = frozenset(("Reason", "Retry-After", "P-Early-Media", "User-to-User", "Min-SE"))
+_BODY = frozenset(("Content-Type", "Content-Disposition", "Content-Language", "Content-Encoding"))
+_INFO_TEXT = frozenset(("Info-Package", "Recv-Info"))
 
 _ANONYMOUS_HOST = "anonymous.invalid"
 
@@ -30,9 +30,9 @@ def request_headers(request: Request, authority: str, *, trusted: bool) -> list[
     ``authority`` (our ``host[:port]``) replaces the host in identities; they cross only when the sender is
     ``trusted``, which is to say a trunk: a phone may not assert who it is (RFC 3325 6).
     """
-    headers = _copied(request.headers, _REQUEST_TEXT)
+    headers = request.headers.select(_REQUEST_TEXT)
     if request.method == "INFO":
-        headers += _copied(request.headers, _INFO_TEXT)
+        headers += request.headers.select(_INFO_TEXT)
     if trusted:
         for name in _REQUEST_IDENTITIES:
             headers += [
@@ -43,12 +43,12 @@ def request_headers(request: Request, authority: str, *, trusted: bool) -> list[
 
 def response_headers(response: Response) -> list[tuple[str, str]]:
     """The headers of ``response`` that go back on the other leg."""
-    return _copied(response.headers, _RESPONSE_TEXT)
+    return response.headers.select(_RESPONSE_TEXT)
 
 
 def body_headers(message: Request | Response) -> list[tuple[str, str]]:
     """The headers that describe a body, for a body that crosses as it is."""
-    return _copied(message.headers, _BODY) if message.body else []
+    return message.headers.select(_BODY) if message.body else []
 
 
 def caller_identity(from_: NameAddress, authority: str, tag: str) -> str:
@@ -60,10 +60,6 @@ def caller_identity(from_: NameAddress, authority: str, tag: str) -> str:
 def user_of(uri: str) -> str:
     """The user part or the telephone number in ``uri``, escapes kept; empty when it has neither."""
     return Uri.parse(uri).user
-
-
-def _copied(headers: Headers, names: Iterable[str]) -> list[tuple[str, str]]:
-    return [(name, value) for name in names if (value := headers.get(name)) is not None]
 
 
 def _hide(value: str, authority: str) -> str | None:

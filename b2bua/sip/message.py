@@ -128,8 +128,6 @@ def _parse(data: bytes) -> Request | Response:
 
 def _split_lines(head: bytes) -> list[str]:
     text = head.decode("utf-8", "surrogateescape")
-    if "\r\n " in text or "\r\n\t" in text:
-        text = _FOLD.sub(" ", text)
     lines = text.split("\r\n")
     # A lone CR or LF ends a line for some readers and not for others: a header could hide in a value.
     content = "".join(lines)
@@ -162,10 +160,14 @@ def _read_status_line(line: str) -> tuple[int, str]:
 
 def _read_headers(lines: list[str]) -> Headers:
     items: list[tuple[str, str]] = []
+    spellings = SPELLINGS
     for line in lines:
         name, colon, value = line.partition(":")
-        known = SPELLINGS.get(name)
+        known = spellings.get(name)
         if known is None or not colon:
+            if items and line[:1] in (" ", "\t"):
+                items[-1] = _unfolded(items[-1], line)
+                continue
             if not colon:
                 raise HeaderError(f"{line[:80]!r} has no colon")
             known = canonical_name(name)
@@ -176,6 +178,12 @@ def _read_headers(lines: list[str]) -> Headers:
         if len(set(headers.get_all(name))) > 1:
             raise HeaderError(f"{name} is there twice, with different values")
     return headers
+
+
+def _unfolded(item: tuple[str, str], line: str) -> tuple[str, str]:
+    """A header line with the next one, which continues it (RFC 3261 7.3.1); `MAX_HEADERS` bounds how often."""
+    name, value = item
+    return name, f"{value} {line.strip(SPACE)}".strip(SPACE)
 
 
 def _cut_body(headers: Headers, data: bytes) -> bytes:

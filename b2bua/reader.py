@@ -21,8 +21,9 @@ ROW_FIELDS = (
 )
 """What a call's hash holds (``b2bua.call_record``)."""
 
-_AT_ONCE = 1000  # hashes a round trip
-_LOOKED_AT_MOST = 3000  # calls a page: a rare match must not keep Redis busy
+_AT_ONCE = 1000  # calls a round trip
+_LOOKED_AT_MOST = 1000  # calls a page: a rare match must keep neither Redis nor who asks for long
+_FILTERED = ("from", "to", "trunk_in", "trunk_out", "state")
 _COMMANDS_KEPT = 1000
 _COMMANDS_KEPT_S = 3600
 
@@ -70,9 +71,9 @@ class CallFilter:
         """Whether a call is wanted, as far as its fields tell."""
         number = self.number.casefold()
         return (
-            (not number or any(number in fields.get(party, "").casefold() for party in ("from", "to")))
-            and (not self.trunk or self.trunk in (fields.get("trunk_in"), fields.get("trunk_out")))
-            and (not self.state or self.state == fields.get("state"))
+            (not number or number in fields["from"].casefold() or number in fields["to"].casefold())
+            and (not self.trunk or self.trunk in (fields["trunk_in"], fields["trunk_out"]))
+            and (not self.state or self.state == fields["state"])
         )
 
 
@@ -106,6 +107,13 @@ class Reader:
             ids.update(await self._client.zrange(self.keys.node_calls(node), 0, -1, withscores=True))
         return sorted(ids, key=lambda call_id: ids[call_id])
 
+    async def live_ids(self) -> dict[str, None]:
+        """All live calls in no order but a steady one; one round trip for all nodes."""
+        pipeline = self._client.pipeline(transaction=False)
+        for node in await self.node_names():
+            pipeline.zrange(self.keys.node_calls(node), 0, -1)
+        return dict.fromkeys(call_id for ids in await pipeline.execute() for call_id in ids)
+
     async def rows(self, call_ids: Sequence[str]) -> list[dict[str, str] | None]:
         """The ``ROW_FIELDS`` of each call, and its ``id``; None for those that have ended."""
         values = await self._fields([self.keys.call(call_id) for call_id in call_ids], ROW_FIELDS)
@@ -122,21 +130,19 @@ class Reader:
         now = time.time()
         youngest = now - wanted.older_than_s if wanted.older_than_s is not None else float("inf")
         oldest = now - wanted.younger_than_s if wanted.younger_than_s is not None else float("-inf")
-        found: list[dict[str, str]] = []
-        looked_at = 0
-        while looked_at < _LOOKED_AT_MOST:
-            count = _AT_ONCE if wanted.needs_fields else limit
-            positions = await self._positions(nodes, start, youngest, oldest, count)
-            for position, row in zip(positions, await self.rows([each.call_id for each in positions]), strict=True):
-                start = position
-                if row is not None and wanted.takes(row):
-                    found.append(row)
-                    if len(found) == limit:
-                        return CallPage(found, start)
+        at_once = _AT_ONCE if wanted.needs_fields else limit
+        found: list[Position] = []
+        looked_at, is_last = 0, False
+        while len(found) < limit and looked_at < _LOOKED_AT_MOST and not is_last:
+            positions = await self._positions(nodes, start, youngest, oldest, at_once)
+            found += await self._matching(positions, wanted) if wanted.needs_fields else positions
             looked_at += len(positions)
-            if len(positions) < count:
-                return CallPage(found, None)
-        return CallPage(found, start)
+            start = positions[-1] if positions else start
+            is_last = len(positions) < at_once
+        if len(found) > limit or (len(found) == limit and not is_last):
+            start, is_last = found[limit - 1], False
+        rows = await self.rows([each.call_id for each in found[:limit]])
+        return CallPage([row for row in rows if row is not None], None if is_last else start)
 
     async def call(self, call_id: str) -> dict[str, Any]:
         """A call with all there is: ``id``, the hashes ``fields``, ``dialog`` and ``bindings``, the list ``ladder``.
@@ -214,6 +220,16 @@ class Reader:
         once = {fields["call"]: {"entry": entry} | fields for entry, fields in reversed(entries) if "call" in fields}
         return list(reversed(once.values()))
 
+    async def cdrs_since(self, entry: str, most: int) -> list[dict[str, str]]:
+        """Up to ``most`` finished calls after a place in the stream, the oldest first; a few may stand there twice."""
+        found = await self._client.xrange(self.keys.cdr, min=f"({entry}", count=most)
+        return [{"entry": place} | fields for place, fields in found]
+
+    async def last_cdr(self) -> str:
+        """The place of the newest finished call in the stream."""
+        newest = await self._client.xrevrange(self.keys.cdr, count=1)
+        return str(newest[0][0]) if newest else "0-0"
+
     async def _positions(
         self, nodes: Sequence[str], start: Position | None, youngest: float, oldest: float, count: int
     ) -> list[Position]:
@@ -239,6 +255,14 @@ class Reader:
             skip += count
         merged = dict.fromkeys(heapq.merge(*streams, reverse=True))  # A call on its way to another node is in two sets.
         return list(islice(merged, count))
+
+    async def _matching(self, positions: Sequence[Position], wanted: CallFilter) -> list[Position]:
+        rows = await self._fields([self.keys.call(each.call_id) for each in positions], _FILTERED)
+        return [
+            position
+            for position, row in zip(positions, rows, strict=True)
+            if wanted.takes({name: value or "" for name, value in zip(_FILTERED, row, strict=True)})
+        ]
 
     async def _fields(self, keys: Sequence[str], names: Sequence[str]) -> list[list[str | None]]:
         found: list[list[str | None]] = []

@@ -17,6 +17,7 @@ for _name, _command in (
     ("run", daemons.run),
     ("b2bua", daemons.b2bua),
     ("relay", daemons.relay),
+    ("ops", daemons.ops),
     ("calls", calls.calls),
     ("call", calls.call),
     ("hangup", calls.hangup),

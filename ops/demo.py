@@ -18,6 +18,8 @@ from ops.redis_view import Value, read
 from ops.synthetic_call import Direction, SyntheticCall
 
 LADDER_KEPT_S = 2
+_KEPT_CALL_S = 7 * 86400.0
+_NEXT_CALL_S = 3.0
 _TALK_LEAST_S, _TALK_MOST_S = 3.0, 15.0
 _REDIS_S = 8.0
 _POLL_S = 0.05
@@ -66,6 +68,19 @@ def run_demo(system: DemoSystem, progress: Progress) -> DemoReport:
         except (PhoneError, DemoError) as error:
             report.problems.append(str(error))
     return report
+
+
+def keep_talking(system: DemoSystem) -> None:
+    """Have the two telephones talk, so that the page has a call to show; again when somebody has hung up.
+
+    Raises `PhoneError` when that does not work any more.
+    """
+    with SyntheticCall(*system.accounts, system.server, system.directory) as call:
+        call.register()
+        while True:
+            call.connect(record=False)
+            call.wait_ended(_KEPT_CALL_S)
+            time.sleep(_NEXT_CALL_S)
 
 
 def _make_call(call: SyntheticCall, redis: "Redis", report: DemoReport, progress: Progress) -> None:

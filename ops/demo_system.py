@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -33,15 +34,18 @@ class DemoError(Exception):
 class DemoSystem:
     """`pinhole run` with a configuration of its own in a temporary directory.
 
-    Two accounts, everything on 127.0.0.1, ports that are free, an embedded Redis. ``ladder_kept_s`` says how long the
-    ladder of a finished call stays in Redis.
+    Two ``accounts`` for telephones of ours and two for ``softphones``, everything on 127.0.0.1, ports that are free, an
+    embedded Redis, the ops API with its page. ``ladder_kept_s`` says how long the ladder of a finished call stays.
     """
 
     def __init__(self, ladder_kept_s: int) -> None:
         # Short on purpose: the path of a Unix socket has 107 bytes at most.
         self.directory = Path(tempfile.mkdtemp(prefix="pinhole-demo-"))
-        self.accounts = tuple(Account(user, secrets.token_urlsafe(9)) for user in ("alice", "bob"))
+        self.accounts = _account("alice"), _account("bob")
+        self.softphones = _account("carol"), _account("dave")
         self.server = f"{_LOOPBACK}:{_free_port(socket.SOCK_DGRAM, socket.SOCK_STREAM)}"
+        self.ops_address = f"{_LOOPBACK}:{_free_port(socket.SOCK_STREAM)}"
+        self._ops_token = secrets.token_urlsafe(24)
         self.redis_url = EmbeddedRedis(self.directory).url
         self.config_path = self.directory / "pinhole.yaml"
         self._log_path = self.directory / "pinhole.log"
@@ -61,6 +65,11 @@ class DemoSystem:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop()
+
+    @property
+    def page_url(self) -> str:
+        """The live page with the token in it: behind the #, where it goes into no log."""
+        return f"http://{self.ops_address}/#token={self._ops_token}"
 
     def end_of_log(self) -> str:
         """The last lines of what the system logged."""
@@ -87,10 +96,11 @@ class DemoSystem:
             "node": "demo",
             "data_dir": str(self.directory),
             "listen": [f"udp:{self.server}", f"tcp:{self.server}"],
-            "users": {account.user: {"password": account.password} for account in self.accounts},
+            "users": {each.user: {"password": each.password} for each in (*self.accounts, *self.softphones)},
             "routes": [{"from": "phones", "to": ["phones"]}],
             "relay": {"ng": f"{_LOOPBACK}:{self._ng_port}"},
             "redis": {"ladder_kept": ladder_kept_s},
+            "ops": {"listen": self.ops_address, "tokens": {"demo": {"role": "act", "token": self._ops_token}}},
         }
 
     def _start(self) -> None:
@@ -107,6 +117,14 @@ class DemoSystem:
         host, _, port = self.server.rpartition(":")
         self._await_answer("the relay", _ng_ping, (_LOOPBACK, self._ng_port))
         self._await_answer("the B2BUA", _sip_options, (host, int(port)))
+        self._await_ops()
+
+    def _await_ops(self) -> None:
+        deadline = time.monotonic() + _START_S
+        while not _ops_is_ready(self.ops_address):
+            if time.monotonic() > deadline:
+                raise DemoError(f"the ops API does not answer at {self.ops_address}\n{self.end_of_log()}")
+            time.sleep(_POLL_S)
 
     def _await_answer(self, name: str, question: Callable[[int], bytes], address: tuple[str, int]) -> None:
         """Ask by UDP until something answers."""
@@ -129,6 +147,18 @@ class DemoSystem:
                 else:
                     return
         raise DemoError(f"{name} does not answer at {address[0]}:{address[1]}\n{self.end_of_log()}")
+
+
+def _ops_is_ready(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{address}/health/ready", timeout=1.0):
+            return True
+    except OSError:
+        return False
+
+
+def _account(user: str) -> Account:
+    return Account(user, secrets.token_urlsafe(9))
 
 
 def _ng_ping(attempt: int) -> bytes:

@@ -101,13 +101,14 @@ class SyntheticCall:
         for phone, account in ((self.caller, self._caller_account), (self.callee, self._callee_account)):
             phone.register(account.user, account.password, self._server)
 
-    def connect(self) -> None:
-        """The caller calls, the callee answers; both play and record from here on."""
+    def connect(self, *, record: bool = True) -> None:
+        """The caller calls, the callee answers; both play and, for ``hang_up``'s verdict, record from here on."""
         for phone, tone in ((self.caller, CALLER_TONE), (self.callee, CALLEE_TONE)):
             played = self._directory / f"{phone.name}-says.wav"
             write_tone(played, tone)
             phone.play(played)
-            phone.record(self._recording(phone))
+            if record:
+                phone.record(self._recording(phone))
         self.caller.call(f"sip:{self._callee_account.user}@{self._server}")
         self.callee.answer()
         self.caller.wait_answered()
@@ -121,6 +122,11 @@ class SyntheticCall:
             if talked_s >= least_s and all(p.reception().rtt_ms is not None for p in (self.caller, self.callee)):
                 return
             time.sleep(_POLL_S)
+
+    def wait_ended(self, timeout_s: float) -> None:
+        """Wait until somebody else has ended the call."""
+        self.caller.wait_ended(timeout_s)
+        self.callee.wait_ended()
 
     def hang_up(self) -> tuple[Direction, Direction]:
         """End the call; returns what the caller and what the callee heard."""

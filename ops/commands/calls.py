@@ -20,10 +20,10 @@ from ops.commands.common import (
     fail,
     output,
     print_json,
-    redis_url,
     shown,
 )
 from ops.ladder import draw
+from ops.settings.build import redis_url
 
 if TYPE_CHECKING:
     from b2bua.store import CallStore

@@ -14,11 +14,9 @@ from rich.console import Console
 from rich.text import Text
 
 from ops.embedded_redis import EmbeddedRedis, EmbeddedRedisError
-from ops.settings import Configuration, SettingsError, load
+from ops.settings import Configuration, SettingsError, default_file, load
 from ops.settings.sources import CONFIG_VARIABLE, SECRETS_VARIABLE
 from ops.text import harmless
-
-DEFAULT_FILES = (Path("pinhole.yaml"), Path("/etc/pinhole/pinhole.yaml"))
 
 output = Console()
 errors = Console(stderr=True)
@@ -73,17 +71,10 @@ def print_json(value: Any) -> None:
 
 def configuration(file: Path | None, secrets: Path | None) -> Configuration:
     """The configuration, or the end of the command with all that is wrong with it."""
-    chosen = file or next((candidate for candidate in DEFAULT_FILES if candidate.is_file()), None)
     try:
-        return load(chosen, secrets_dir=secrets)
+        return load(file or default_file(), secrets_dir=secrets)
     except SettingsError as error:
         fail(f"the configuration cannot be used\n{error}", Exit.CONFIGURATION)
-
-
-def redis_url(configuration: Configuration) -> str:
-    """The configured Redis, or the embedded one whether it runs or not."""
-    url = configuration.settings.redis.url
-    return url.get_secret_value() if url is not None else EmbeddedRedis(configuration.data_dir).url
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
-"""``pinhole run``, ``b2bua`` and ``relay``: the processes that carry calls."""
+"""``pinhole run``, and by themselves ``b2bua``, ``relay``, ``ops`` and ``cdr``: the processes."""
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -22,14 +23,15 @@ from ops.commands.common import (
 )
 from ops.embedded_redis import EmbeddedRedis, EmbeddedRedisError
 from ops.settings import Configuration
-from ops.settings.build import b2bua_config, relay_config
+from ops.settings.build import b2bua_config, redis_url, relay_config
 from ops.supervisor import Child, Supervisor
 
 _REDIS_CHECK_S = 1.0
+_GUNICORN = ("-m", "gunicorn", "-c", "python:ops.gunicorn_conf", "ops.api:app")
 
 
 def run(config: ConfigOption = None, secrets: SecretsOption = None) -> None:
-    """Run all of Pinhole on this machine: Redis (if none is configured), the relay and the B2BUA."""
+    """Run all of Pinhole on this machine: Redis (if none is configured), relay, B2BUA; ops API and CDRs if configured."""
     chosen = configuration(config, secrets)
     _require_callers(chosen)
     logs.configure(chosen.settings.logs)
@@ -55,6 +57,13 @@ def relay(config: ConfigOption = None, secrets: SecretsOption = None) -> None:
     _serve(chosen, lambda redis_url: daemon.main(relay_config(chosen, redis_url)))
 
 
+def ops(config: ConfigOption = None, secrets: SecretsOption = None) -> None:
+    """Run the ops API with its live page alone. It is gunicorn, and this process becomes it."""
+    chosen = configuration(config, secrets)
+    environment = child_environment(chosen, redis_url(chosen))
+    os.execve(sys.executable, [sys.executable, *_GUNICORN], {**os.environ, **environment})
+
+
 def _serve(chosen: Configuration, main: Callable[[str], Any]) -> None:
     logs.configure(chosen.settings.logs)
     with running_redis(chosen) as redis:
@@ -77,11 +86,11 @@ def _require_callers(chosen: Configuration) -> None:
 async def _supervise(chosen: Configuration, redis: RunningRedis) -> int:
     environment = child_environment(chosen, redis.url)
     program = (sys.executable, "-m", "ops.cli")
+    names = ["relay", "b2bua"]  # The B2BUA is stopped before the relay, while it can still release its ports.
+    if chosen.settings.ops.tokens:
+        names.append("ops")
     supervisor = Supervisor(
-        [
-            Child(name, (*program, name), environment, final_status=Exit.CONFIGURATION)
-            for name in ("relay", "b2bua")  # The B2BUA is stopped first, while it can still release its ports.
-        ]
+        [Child(name, (*program, name), environment, final_status=Exit.CONFIGURATION) for name in names]
     )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -34,7 +34,7 @@ def demo(as_json: JsonOption = False, keep: KeepOption = False) -> None:
                 for line in ("the end of the system's log:", *system.end_of_log().splitlines()):
                     errors.print(shown(line), soft_wrap=True)
             if as_json:
-                print_json(report.facts() | ({"accounts": _accounts(system)} if keep else {}))
+                print_json(report.facts() | ({"accounts": _accounts(system), "page": system.page_url} if keep else {}))
             else:
                 _print_report(report)
             if keep:
@@ -91,13 +91,16 @@ def _print_section(title: str, lines: list[str]) -> None:
 
 def _accounts(system: DemoSystem) -> list[dict[str, str]]:
     return [
-        {"user": account.user, "password": account.password, "server": system.server} for account in system.accounts
+        {"user": account.user, "password": account.password, "server": system.server} for account in system.softphones
     ]
 
 
 def _keep_running(system: DemoSystem) -> None:
+    from ops.demo import keep_talking
+
     lines = [
-        *(f"sip:{account.user}@{system.server}   password {account.password}" for account in system.accounts),
+        f"{system.page_url}   the live page; alice and bob are talking",
+        *(f"sip:{account.user}@{system.server}   password {account.password}" for account in system.softphones),
         f"./run pinhole calls --watch --config {system.config_path}",
         f"redis-cli -s {system.redis_url.removeprefix('unix://')}",
     ]
@@ -105,6 +108,10 @@ def _keep_running(system: DemoSystem) -> None:
     for line in lines:
         errors.print(shown(line), soft_wrap=True)
     try:
+        try:
+            keep_talking(system)
+        except PhoneError as error:
+            errors.print(shown(f"alice and bob talk no more: {error}"), soft_wrap=True)
         system.wait()
     except KeyboardInterrupt:
         errors.print("ending")

@@ -14,7 +14,9 @@ from ops.settings.model import Settings
 from ops.settings.references import find_problems
 from ops.settings.sources import gather
 
-__all__ = ["Configuration", "Problem", "Settings", "SettingsError", "load"]
+__all__ = ["Configuration", "Problem", "Settings", "SettingsError", "default_file", "load"]
+
+_DEFAULT_FILES = (Path("pinhole.yaml"), Path("/etc/pinhole/pinhole.yaml"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,11 @@ class Configuration:
         """``data_dir``; a relative one begins in the folder of the configuration file."""
         base = self.file.parent if self.file is not None else Path()
         return (base / self.settings.data_dir).absolute()
+
+
+def default_file() -> Path | None:
+    """The configuration file that is read when none is named, if there is one."""
+    return next((candidate for candidate in _DEFAULT_FILES if candidate.is_file()), None)
 
 
 def load(

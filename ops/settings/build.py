@@ -2,15 +2,33 @@
 
 import socket
 from pathlib import Path
+from typing import NamedTuple
 
-from b2bua.config import B2buaConfig, CallLimit, Listener, Registrar, Route, Timers, Trunk, TrunkHost, User
+from b2bua.config import B2buaConfig, CallLimit, HepConfig, Listener, Registrar, Route, Timers, Trunk, TrunkHost, User
 from media_relay.config import Interface, RelayConfig
+from ops.embedded_redis import EmbeddedRedis
 from ops.settings import Configuration
-from ops.settings.model import Credentials, InterfaceSettings, LimitSettings, ListenSettings, Settings, TrunkSettings
-from ops.settings.references import secret_path, trunk_sources
-from ops.settings.values import SIP_PORT, SipEndpoint, is_address
+from ops.settings.model import (
+    Credentials,
+    InterfaceSettings,
+    LimitSettings,
+    ListenSettings,
+    Role,
+    Settings,
+    TrunkSettings,
+)
+from ops.settings.references import secret_path, token_text, trunk_sources
+from ops.settings.values import SIP_PORT, HostPort, SipEndpoint, is_address
 
 _EVERY_ADDRESS = ("0.0.0.0", "::")
+
+
+class Bearer(NamedTuple):
+    """Whoever shows ``token`` to the ops API, is called ``name`` in its audit log and may do what ``role`` says."""
+
+    name: str
+    role: Role
+    token: str
 
 
 def b2bua_config(configuration: Configuration, redis_url: str) -> B2buaConfig:
@@ -29,6 +47,9 @@ def b2bua_config(configuration: Configuration, redis_url: str) -> B2buaConfig:
         redis_url=redis_url,
         redis_prefix=settings.redis.prefix,
         ladder_kept_s=settings.redis.ladder_kept,
+        monitoring=_pair(settings.monitoring.b2bua),
+        hep=_hep(settings),
+        traces=settings.traces.endpoint if settings.traces else "",
     )
 
 
@@ -50,7 +71,33 @@ def relay_config(configuration: Configuration, redis_url: str) -> RelayConfig:
         redis_url=redis_url,
         redis_prefix=settings.redis.prefix,
         forwarding=relay.forwarding,
+        monitoring=_pair(settings.monitoring.relay),
     )
+
+
+def bearers(configuration: Configuration) -> tuple[Bearer, ...]:
+    """Who may use the ops API. Raises OSError if a token's file cannot be read any more."""
+    tokens = configuration.settings.ops.tokens
+    return tuple(
+        Bearer(name, owner.role, token_text(owner, configuration.secrets_dir)) for name, owner in tokens.items()
+    )
+
+
+def redis_url(configuration: Configuration) -> str:
+    """The configured Redis, or the embedded one whether it runs or not."""
+    url = configuration.settings.redis.url
+    return url.get_secret_value() if url is not None else EmbeddedRedis(configuration.data_dir).url
+
+
+def _pair(place: HostPort | None) -> tuple[str, int] | None:
+    return (place.host, place.port) if place is not None else None
+
+
+def _hep(settings: Settings) -> HepConfig | None:
+    hep = settings.hep
+    if hep is None:
+        return None
+    return HepConfig((hep.server.host, hep.server.port), hep.capture_id, hep.node or settings.node)
 
 
 def own_address(*, ipv6: bool = False) -> str:

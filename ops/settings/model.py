@@ -136,6 +136,7 @@ class RegistrarSettings(Section):
     max_expires: Annotated[int, Field(ge=1)] = 3600
     default_expires: Annotated[int, Field(ge=1)] = 300
     max_contacts: Annotated[int, Field(ge=1, le=100)] = 10
+    algorithms: Annotated[tuple[Literal["MD5", "SHA-256"], ...], Field(min_length=1)] = ("MD5",)
 
     @model_validator(mode="after")
     def _ordered(self) -> "RegistrarSettings":
@@ -183,6 +184,96 @@ class RedisSettings(Section):
     ladder_kept: Annotated[int, Field(ge=1)] = 600
 
 
+class Role(StrEnum):
+    """What the bearer of a token may do: look, or also act (hang up)."""
+
+    READ = "read"
+    ACT = "act"
+
+
+class TokenSettings(Section):
+    """A bearer token of the ops API, written here or kept in a file of the secrets directory."""
+
+    role: Role = Role.READ
+    token: SecretStr | None = None
+    token_secret: SecretName | None = None
+
+    @model_validator(mode="after")
+    def _one_token(self) -> "TokenSettings":
+        if (self.token is None) == (self.token_secret is None):
+            raise ValueError("needs one of token and token_secret")
+        return self
+
+
+class OpsSettings(Section):
+    """The ops API and its page. ``tokens`` by the name that the audit log shows; without any nobody gets in."""
+
+    listen: Place = HostPort("127.0.0.1", 8080)
+    tokens: dict[Name, TokenSettings] = {}
+
+
+class CdrFormat(StrEnum):
+    """How a record of a finished call is written to a file."""
+
+    CSV = "csv"
+    JSON = "json"
+
+
+class CdrFileSettings(Section):
+    """Records in a file, which is put aside when it is full; ``keep`` of those that were put aside stay."""
+
+    path: Path
+    format: CdrFormat = CdrFormat.JSON
+    rotate_megabytes: Annotated[float, Field(gt=0, le=100_000)] = 100.0
+    keep: Annotated[int, Field(ge=1, le=100_000)] = 30
+
+
+class CdrWebhookSettings(Section):
+    """Records sent by POST, each until it was accepted; meanwhile they wait in a file under ``data_dir``."""
+
+    url: SecretStr
+    token: SecretStr | None = None
+    token_secret: SecretName | None = None
+    timeout: Seconds = 10.0
+    spool_megabytes: Annotated[float, Field(gt=0, le=100_000)] = 100.0
+
+    @model_validator(mode="after")
+    def _usable(self) -> "CdrWebhookSettings":
+        if self.token is not None and self.token_secret is not None:
+            raise ValueError("token and token_secret are both set; keep one")
+        if not re.match(r"https?://[^/\s]", self.url.get_secret_value()):
+            raise ValueError("url must begin with http:// or https:// and a host")
+        return self
+
+
+class CdrSettings(Section):
+    """Where records of finished calls go besides the stream in Redis."""
+
+    file: CdrFileSettings | None = None
+    webhook: CdrWebhookSettings | None = None
+
+
+class MonitoringSettings(Section):
+    """Where each process serves its metrics and health by HTTP; null: nowhere."""
+
+    b2bua: Place | None = HostPort("127.0.0.1", 9580)
+    relay: Place | None = HostPort("127.0.0.1", 9581)
+
+
+class HepSettings(Section):
+    """A capture server (Homer) that gets a copy of every SIP message, and what this node is called there."""
+
+    server: Place
+    capture_id: Annotated[int, Field(ge=0, le=0xFFFFFFFF)] = 2001
+    node: Annotated[str, Field(max_length=64)] | None = None
+
+
+class TraceSettings(Section):
+    """An OpenTelemetry collector that gets a trace of every call, by OTLP over HTTP."""
+
+    endpoint: Annotated[str, Field(pattern=r"^https?://\S+$")]
+
+
 class LogLevel(StrEnum):
     """From the most to the least talkative."""
 
@@ -228,6 +319,11 @@ class Settings(BaseSettings):
     timers: TimerSettings = TimerSettings()
     relay: RelaySettings = RelaySettings()
     redis: RedisSettings = RedisSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
+    hep: HepSettings | None = None
+    traces: TraceSettings | None = None
+    ops: OpsSettings = OpsSettings()
+    cdr: CdrSettings = CdrSettings()
     logs: LogSettings = LogSettings()
 
     @classmethod

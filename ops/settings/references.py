@@ -4,14 +4,18 @@ Checked after the sections themselves, so that each of these problems has a path
 """
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 from b2bua.config import PHONES
 from b2bua.route_pattern import Rewrite, check_pattern
 from ops.settings.document import Location
-from ops.settings.model import Credentials, RouteSettings, Settings, TrunkSettings
+from ops.settings.model import CdrWebhookSettings, Credentials, RouteSettings, Settings, TokenSettings, TrunkSettings
 from ops.settings.values import is_address
+
+TOKEN_LENGTH = 16
+"""Characters: 64 bits in hexadecimal, so that nobody guesses a token of the ops API."""
 
 Finding = tuple[Location, str]
 
@@ -25,8 +29,17 @@ def find_problems(settings: Settings, secrets_dir: Path | None) -> Iterator[Find
         yield from _route_problems(("routes", index), route, settings)
     yield from _listen_problems(settings)
     yield from _relay_problems(settings)
+    yield from _monitoring_problems(settings)
     if settings.redis.url is not None:
         yield from _redis_problems(settings.redis.url.get_secret_value())
+    yield from _ops_problems(settings, secrets_dir)
+
+
+def token_text(owner: TokenSettings | CdrWebhookSettings, secrets_dir: Path | None) -> str:
+    """The token itself, from where it is kept; empty where there is none. Raises OSError if its file cannot be read."""
+    if owner.token_secret is not None and secrets_dir is not None:
+        return (secrets_dir / owner.token_secret).read_text(encoding="utf-8", errors="replace").strip()
+    return owner.token.get_secret_value() if owner.token is not None else ""
 
 
 def secret_path(credentials: Credentials, secrets_dir: Path | None) -> Path | None:
@@ -66,15 +79,44 @@ def _password_problems(
     place: Location, owner: Credentials, secrets_dir: Path | None, *, required: bool
 ) -> Iterator[Finding]:
     if owner.password_secret is not None:
-        path = secret_path(owner, secrets_dir)
-        if path is None:
-            yield (*place, "password_secret"), "no secrets directory is given; set PINHOLE_SECRETS_DIR or --secrets"
-        elif not path.is_file():
-            yield (*place, "password_secret"), f"there is no file {path}"
-        elif not path.read_text(encoding="utf-8", errors="replace").strip():
-            yield (*place, "password_secret"), f"the file {path} is empty"
+        yield from _secret_file_problems((*place, "password_secret"), owner.password_secret, secrets_dir)
     elif required and owner.password is None:
         yield place, "needs password or password_secret"
+
+
+def _secret_file_problems(place: Location, name: str, secrets_dir: Path | None) -> Iterator[Finding]:
+    if secrets_dir is None:
+        yield place, "no secrets directory is given; set PINHOLE_SECRETS_DIR or --secrets"
+    elif not (path := secrets_dir / name).is_file():
+        yield place, f"there is no file {path}"
+    elif not path.read_text(encoding="utf-8", errors="replace").strip():
+        yield place, f"the file {path} is empty"
+
+
+def _ops_problems(settings: Settings, secrets_dir: Path | None) -> Iterator[Finding]:
+    if not settings.ops.listen.port:
+        yield ("ops", "listen"), "needs a port, like 127.0.0.1:8080"
+    bearers: dict[str, str] = {}
+    for name, owner in settings.ops.tokens.items():
+        place = ("ops", "tokens", name)
+        unreadable = list(_token_file_problems(place, owner, secrets_dir))
+        yield from unreadable
+        if unreadable:
+            continue
+        token = token_text(owner, secrets_dir)
+        if len(token) < TOKEN_LENGTH or not (token.isascii() and token.isprintable()) or " " in token:
+            yield place, f"the token needs {TOKEN_LENGTH} or more ASCII characters, no spaces: openssl rand -hex 32"
+        elif (other := bearers.setdefault(token, name)) != name:
+            yield place, f"has the same token as {other}; the audit log could not tell them apart"
+    if settings.cdr.webhook is not None:
+        yield from _token_file_problems(("cdr", "webhook"), settings.cdr.webhook, secrets_dir)
+
+
+def _token_file_problems(
+    place: Location, owner: TokenSettings | CdrWebhookSettings, secrets_dir: Path | None
+) -> Iterator[Finding]:
+    if owner.token_secret is not None:
+        yield from _secret_file_problems((*place, "token_secret"), owner.token_secret, secrets_dir)
 
 
 def _route_problems(place: Location, route: RouteSettings, settings: Settings) -> Iterator[Finding]:
@@ -110,6 +152,26 @@ def _listen_problems(settings: Settings) -> Iterator[Finding]:
         first = seen.setdefault((listen.transport, listen.address, listen.port), index)
         if first != index:
             yield ("listen", index), f"is the same socket as listen[{first}]"
+
+
+def _monitoring_problems(settings: Settings) -> Iterator[Finding]:
+    monitoring = settings.monitoring
+    for key, place in (("b2bua", monitoring.b2bua), ("relay", monitoring.relay)):
+        if place is not None and not place.port:
+            yield ("monitoring", key), "needs a port, like 127.0.0.1:9580"
+    if monitoring.relay is not None and monitoring.relay == monitoring.b2bua:
+        yield ("monitoring", "relay"), "is the same as monitoring.b2bua; each process needs its own"
+    if settings.hep is not None and not settings.hep.server.port:
+        yield ("hep", "server"), "needs a port, like homer.example:9060"
+    if settings.traces is not None and not _has_opentelemetry():
+        yield ("traces",), "needs Python packages that are not installed: pip install 'pinhole[otel]'"
+
+
+def _has_opentelemetry() -> bool:
+    try:
+        return find_spec("opentelemetry.exporter.otlp.proto.http") is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _redis_problems(url: str) -> Iterator[Finding]:

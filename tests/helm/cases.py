@@ -119,6 +119,10 @@ REFUSALS: dict[str, tuple[Values, str]] = {
         overlaid(_LOAD_BALANCER, {"b2bua": {"replicas": 2}}),
         "b2bua.replicas: must be 1 in mode loadBalancer",
     ),
+    "an address of the other family": (
+        {"network": {"advertise": "2001:db8::7"}},
+        "network.sip.address: 0.0.0.0 takes IPv4 only",
+    ),
     "one address for several": (
         {"network": {"advertise": "203.0.113.7"}, "b2bua": {"replicas": 2}},
         "are one address, but there may be 2 B2BUAs",

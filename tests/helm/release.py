@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 Manifest = dict[str, Any]
 
 NODE_FACTS = {
     "status.hostIP": "198.51.100.5",
     "status.podIP": "10.42.0.9",
     "spec.nodeName": "edge-node.internal",
-    "metadata.labels['apps.kubernetes.io/pod-index']": "1",
+    "metadata.labels['apps.kubernetes.io/pod-index']": "0",
 }
 """What a node would say of a pod."""
+IPV6_FACTS = {**NODE_FACTS, "status.hostIP": "2001:db8::5", "status.podIP": "2001:db8:42::9"}
+"""The same in a cluster of IPv6."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Started:
         return self.root / value.lstrip("/") if value else None
 
 
-def start(release: Release, spec: Manifest, root: Path, facts: dict[str, str] | None = None) -> Started:
+def start(release: Release, spec: Manifest, root: Path, facts: dict[str, str]) -> Started:
     """What the kubelet does before it runs the first container of a pod; secrets say what they are."""
     volumes = {volume["name"]: volume for volume in spec.get("volumes", [])}
     container = spec["containers"][0]
@@ -81,7 +81,7 @@ def start(release: Release, spec: Manifest, root: Path, facts: dict[str, str] | 
     for variable in container.get("env", []):
         value = variable.get("value", "")
         if source := variable.get("valueFrom"):
-            value = {**NODE_FACTS, **(facts or {})}[source["fieldRef"]["fieldPath"]]
+            value = facts[source["fieldRef"]["fieldPath"]]
         environment[variable["name"]] = re.sub(r"\$\((\w+)\)", lambda match: environment.get(match[1], match[0]), value)
     return Started(environment, root)
 
@@ -111,15 +111,10 @@ def _secret_files(release: Release, sources: list[Manifest]) -> dict[str, str]:
         if "items" in secret:
             files |= {item["path"]: "redis://:secret@redis.example:6379/0\n" for item in secret["items"]}
         else:  # the user's own Secret: one key for each that the configuration asks for
-            files |= {key: f"the {key} itself, long enough for a token\n" for key in _asked_for(release)}
+            files |= {key: f"{key}-itself-long-enough-for-a-token\n" for key in _asked_for(release)}
     return files
 
 
 def _asked_for(release: Release) -> set[str]:
     texts = "\n".join(text for item in release.of("ConfigMap") for text in item["data"].values())
     return set(re.findall(r"(?:password|token)_secret: (\S+)", texts))
-
-
-def configuration(release: Release, name: str) -> Manifest:
-    """The ``pinhole.yaml`` of a ConfigMap."""
-    return yaml.safe_load(release.get("ConfigMap", name)["data"]["pinhole.yaml"])

@@ -13,9 +13,11 @@ keep releases as Secrets in a form that only a real API server takes.
 """
 
 import asyncio
+import functools
 import json
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import helm_sdkpy as helm
@@ -35,12 +37,13 @@ async def main() -> None:
     order = json.load(sys.stdin)
     lint = await helm.Lint(helm.Configuration(namespace=NAMESPACE)).run(order["chart"])
     jobs = order["jobs"]
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(len(jobs)))  # in which helm-sdkpy waits
     results = await asyncio.gather(*(run(order["chart"], job) for job in jobs.values()))
     json.dump({"lint": lint["Messages"], "jobs": dict(zip(jobs, results, strict=True))}, sys.stdout)
 
 
 async def run(chart: str, releases: list[dict[str, Any]]) -> dict[str, Any]:
-    """Install with the first values, upgrade with the others, in a cluster of its own; uninstall."""
+    """Install with the first values and upgrade with the others, or uninstall, in a cluster of its own."""
     server = ApiServer()
     configuration = helm.Configuration(namespace=NAMESPACE, kubeconfig=server.kubeconfig(NAMESPACE))
     steps: list[dict[str, Any]] = []
@@ -48,7 +51,8 @@ async def run(chart: str, releases: list[dict[str, Any]]) -> dict[str, Any]:
         for values in releases:
             action = helm.Upgrade(configuration) if steps else helm.Install(configuration)
             steps.append(step(await action.run(RELEASE, chart, values=values, wait=False, timeout=60)))
-        await helm.Uninstall(configuration).run(RELEASE, wait=False)
+        if len(releases) == 1:  # Helm sends five requests a second: an upgrade takes its time already
+            await helm.Uninstall(configuration).run(RELEASE, wait=False)
     except helm.HelmError as refusal:
         return {"error": str(refusal), "steps": steps}
     finally:
@@ -60,15 +64,19 @@ async def run(chart: str, releases: list[dict[str, Any]]) -> dict[str, Any]:
 def step(release: dict[str, Any]) -> dict[str, Any]:
     """What a release has become."""
     manifests = [release["manifest"], *(hook["manifest"] for hook in release.get("hooks") or [])]
-    objects = [item for text in manifests for item in yaml.safe_load_all(text) if item]
+    objects = [item for text in manifests for item in yaml.load_all(text, yaml.CSafeLoader) if item]
     problems = [problem for item in objects for problem in invalid(item)]
     return {"objects": objects, "notes": release["info"]["notes"], "invalid": problems}
 
 
-def invalid(item: dict[str, Any]) -> list[str]:
+def invalid(item: dict[str, Any]) -> tuple[str, ...]:
     """What Kubernetes would not take, in the oldest and the newest version that the chart is for."""
-    if item["apiVersion"] == NOT_KUBERNETES:
-        return []
+    return _invalid(json.dumps(item)) if item["apiVersion"] != NOT_KUBERNETES else ()
+
+
+@functools.cache  # most objects of two sets of values are the same
+def _invalid(document: str) -> tuple[str, ...]:
+    item = json.loads(document)
     problems = []
     for version in KUBERNETES_VERSIONS:
         try:
@@ -76,8 +84,11 @@ def invalid(item: dict[str, Any]) -> list[str]:
         except kubernetes_validate.ValidationError as error:
             place = "/".join(map(str, error.path))
             problems.append(f"{version}: {item['kind']}/{item['metadata']['name']}: {place}: {error.message}")
-    return problems
+    return tuple(problems)
 
+
+kubernetes_validate.utils.schema_contents = functools.cache(kubernetes_validate.utils.schema_contents)
+"""It would read megabytes of schemas for every object."""
 
 if __name__ == "__main__":
     asyncio.run(main())

@@ -26,6 +26,11 @@
 {{- end }}
 {{- include "pinhole.checkRedis" . }}
 {{- include "pinhole.checkPorts" . }}
+{{- range $advertise := list .Values.network.advertise .Values.relay.advertise }}
+{{- if and (contains ":" $advertise) (eq $values.network.sip.address "0.0.0.0") }}
+{{- fail (printf "\n\nnetwork.sip.address: 0.0.0.0 takes IPv4 only, but the address that peers are told is %s. Write \"::\"." $advertise) }}
+{{- end }}
+{{- end }}
 {{- if and (eq $mode "loadBalancer") (not .Values.network.advertise) }}
 {{- fail "\n\nnetwork.advertise: is needed in mode loadBalancer. Reserve an address for each of the two load balancers; write that of SIP here and that of media into relay.advertise." }}
 {{- end }}

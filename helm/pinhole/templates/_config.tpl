@@ -31,7 +31,8 @@ listen:
 {{- define "pinhole.relayConfig" -}}
 {{- $relay := .Values.relay }}
 relay:
-  ng: {{ if include "pinhole.isHost" . }}127.0.0.1{{ else }}{{ include "pinhole.bracketed" .Values.network.sip.address }}{{ end }}:{{ $relay.ngPort }}
+  {{- $anywhere := include "pinhole.bracketed" .Values.network.sip.address }}
+  ng: {{ printf "%s:%v" (ternary "127.0.0.1" $anywhere (include "pinhole.isHost" . | empty | not)) $relay.ngPort | quote }}
   ports: {{ include "pinhole.ports" . }}
   forwarding: {{ $relay.forwarding }}
   quarantine: {{ $relay.quarantine }}

@@ -58,6 +58,11 @@ class Admission:
         """The calls on this node that were admitted and not yet released."""
         return self._node.calls_in
 
+    @property
+    def refused(self) -> dict[str, int]:
+        """How often each limit has refused a call: by the trunk's name, empty for the whole node."""
+        return {"": self._node.refused} | {name: account.refused for name, account in self._accounts.items()}
+
     def load(self, name: str) -> TrunkLoad:
         """The calls that are on from and to ``name``."""
         account = self._accounts.get(name)
@@ -106,7 +111,7 @@ class Admission:
 class _Account:
     """What one limit has let through."""
 
-    __slots__ = ("calls_in", "calls_out", "max_calls", "owner", "rate_in", "rate_out")
+    __slots__ = ("calls_in", "calls_out", "max_calls", "owner", "rate_in", "rate_out", "refused")
 
     def __init__(self, owner: str, limit: CallLimit) -> None:
         self.owner = owner
@@ -115,14 +120,17 @@ class _Account:
         self.rate_out = _TokenBucket(limit.calls_per_second)
         self.calls_in = 0
         self.calls_out = 0
+        self.refused = 0
 
     def check(self, rate: "_TokenBucket", now: float) -> None:
         """Raise `OverloadedError` unless one more call fits."""
         if self.max_calls and self.calls_in + self.calls_out >= self.max_calls:
+            self.refused += 1
             raise OverloadedError(f"{self.owner} has its {self.max_calls} calls on", RETRY_WHEN_FULL_S)
         if rate.per_second:
             wait_s = rate.wait(now)
             if wait_s > 0:
+                self.refused += 1
                 raise OverloadedError(f"{self.owner} has had its {rate.per_second:g} calls a second", ceil(wait_s))
 
 

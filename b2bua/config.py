@@ -118,6 +118,15 @@ class Timers:
 
 
 @dataclass(frozen=True, slots=True)
+class HepConfig:
+    """Where a copy of every SIP message is sent (host and port), and what the sender is called there."""
+
+    server: tuple[str, int]
+    capture_id: int
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
 class B2buaConfig:
     """All that a B2BUA node is told."""
 
@@ -134,4 +143,9 @@ class B2buaConfig:
     redis_url: str = field(default="", repr=False)
     redis_prefix: str = ""
     ladder_kept_s: int = 600
+    monitoring: tuple[str, int] | None = None
+    """Where metrics and health are served; None: nowhere."""
+    hep: HepConfig | None = None
+    traces: str = ""
+    """The OTLP/HTTP URL that a trace of every call is sent to; empty: none is made."""
     server_name: str = "Pinhole"

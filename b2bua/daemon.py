@@ -21,14 +21,19 @@ from b2bua.call.core import RelayCommand, RelayReply
 from b2bua.call.engine import Engine
 from b2bua.call.shell import LadderEntry
 from b2bua.call_record import CallSnapshot, detail_record, snapshot
+from b2bua.call_statistics import CallStatistics
 from b2bua.config import B2buaConfig
+from b2bua.hep_mirror import HepMirror
 from b2bua.journal import Journal, LiveRegistration
+from b2bua.metrics import B2buaMetrics
 from b2bua.redis_stream import StreamReader
 from b2bua.relay_link import RelayLink
 from b2bua.sip.errors import ParseError
 from b2bua.sip.hop import Hop
 from b2bua.transport import Transports
 from media_relay.bindings import MEDIA_TIMEOUT, events_key
+from media_relay.monitoring.endpoint import MonitoringEndpoint
+from media_relay.monitoring.process import ProcessMetrics
 from media_relay.redis_link import LINK_ERRORS
 
 log = structlog.get_logger(__name__)
@@ -53,7 +58,9 @@ class Daemon:
         self._idle = asyncio.Event()
         """Set when the last call has ended; only looked at while stopping."""
         now = loop.time()
-        self._transports = Transports(self, config.listeners)
+        self._is_open = False
+        self._mirror = HepMirror(config.hep, config.listeners) if config.hep else None
+        self._transports = Transports(self, config.listeners, tap=self._mirror)
         self._relay = (
             RelayLink(loop, config.relay, self._ids.new(), config.timers.relay, self._relay_replied)
             if config.relay
@@ -67,21 +74,30 @@ class Daemon:
             if config.redis_url and config.relay
             else None
         )
+        self._statistics = CallStatistics()
+        self._process = ProcessMetrics("b2bua", config.node)
+        self._endpoint = self._open_endpoint(config.monitoring) if config.monitoring else None
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then hang up what is on, tell everybody and leave."""
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stopping.set)
+        beside = [self._loop.create_task(self._process.watch_loop())]
+        if self._endpoint is not None:
+            await self._endpoint.start()
         await self._open()
         log.info(
             "b2bua-ready",
             node=self._config.node,
             listen=[f"{each.transport.lower()}:{each.host}:{each.port}" for each in self._config.listeners],
         )
-        housekeeping = self._loop.create_task(self._keep_house())
+        beside.append(self._loop.create_task(self._keep_house()))
         await self._stopping.wait()
-        housekeeping.cancel()
+        for task in beside:
+            task.cancel()
         await self._close()
+        if self._endpoint is not None:
+            self._endpoint.close()
 
     async def _open(self) -> None:
         if self._journal is not None:
@@ -91,7 +107,10 @@ class Daemon:
             await self._relay.open()
         if self._relay_events is not None:
             self._relay_events.start()
+        if self._mirror is not None:
+            self._mirror.start()
         await self._transports.open()
+        self._is_open = True
 
     async def _close(self) -> None:
         calls = list(self.engine.core.calls)
@@ -109,6 +128,8 @@ class Daemon:
         if self._relay is not None:
             self._relay.close()
         self._transports.close()
+        if self._mirror is not None:
+            self._mirror.close()
 
     async def _goodbyes(self) -> None:
         """Wait until both sides of every call know, but no longer than a retransmission or three take."""
@@ -201,6 +222,7 @@ class Daemon:
         """Have the journal remove the call and write its record."""
         record = detail_record(call, self._config.node, self._wall_offset)
         log.info("call-ended", **record)
+        self._statistics.add(call)
         if self._journal is not None:
             self._journal.ended(call.id, record)
         if not self.engine.core.calls:
@@ -213,6 +235,28 @@ class Daemon:
         now = self._loop.time()
         fields, left_s = self._registration(user, now)
         self._journal.registration(user, fields, left_s)
+
+    # Monitoring
+
+    def _open_endpoint(self, address: tuple[str, int]) -> MonitoringEndpoint:
+        metrics = B2buaMetrics(
+            self._config,
+            self._process,
+            self.engine,
+            self._statistics,
+            self._transports,
+            self._journal,
+            self._relay,
+            self._mirror,
+            self._loop.time,
+        )
+        return MonitoringEndpoint(address, metrics.collect, self._unready)
+
+    def _unready(self) -> str:
+        """Why no calls are taken; empty while they are."""
+        if self._stopping.is_set():
+            return "stopping"
+        return "" if self._is_open else "starting"
 
     # Redis
 

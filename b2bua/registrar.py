@@ -121,6 +121,11 @@ class Registrar:
             self._keep(user, after)
         return RegisterResult(200, "OK", _answer_headers(request, after, now), changed)
 
+    @property
+    def registered(self) -> int:
+        """How many users have bindings, those that are about to be forgotten included."""
+        return len(self._bindings)
+
     def bindings(self, user: str, now: float) -> list[Binding]:
         """Where ``user`` is: by preference (q), of equal ones the latest registered first; empty when nowhere."""
         latest_first = self._live(user, now)[::-1]

@@ -34,6 +34,8 @@ class RelayLink:
         self._socket: socket.socket | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._complained = False
+        self.requests = 0
+        self.timeouts = 0
 
     async def open(self) -> None:
         """Resolve the relay's address and open the socket. Raises OSError."""
@@ -59,6 +61,7 @@ class RelayLink:
     def request(self, operation: int, command: Mapping[str, Encodable]) -> None:
         """Send one command; ``replied`` is called later, exactly once."""
         now = self._loop.time()
+        self.requests += 1
         self._operations[self._client.request(command, now)] = operation
         self._flush(now)
 
@@ -85,6 +88,7 @@ class RelayLink:
         self._timer = None
         now = self._loop.time()
         for cookie in self._client.expired(now):
+            self.timeouts += 1
             self._replied(self._operations.pop(cookie), None)
         self._flush(now)
 

@@ -108,6 +108,7 @@ class Call:
     """Where the call went: the trunk that answered, or the last one tried."""
     relayed: bool = False
     created: float = 0.0
+    ringing: float = 0.0
     answered: float = 0.0
     ended: float = 0.0
     status: int = 0

@@ -1,5 +1,6 @@
 """What every room of the call logic shares: the services, the indexes, and the few ways to speak."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import count
 
@@ -27,6 +28,8 @@ RelayCommand = dict[str, Encodable]
 RelayReply = dict[str, Decoded]
 RelayThen = Callable[[RelayReply | None], None]
 """Called with the relay's reply, or None when it has not answered in time."""
+
+_COUNTED_METHODS = frozenset(("INVITE", "REGISTER", "OPTIONS", "BYE", "UPDATE", "INFO", "PRACK", "REFER", "SUBSCRIBE"))
 
 
 class Core:
@@ -60,6 +63,8 @@ class Core:
         )
         self.calls: dict[str, Call] = {}
         self.legs: dict[str, Leg] = {}
+        self.refused: Counter[tuple[str, int]] = Counter()
+        """Requests refused for what they are, by method and status; methods that nobody knows are ``other``."""
         self._relay_operations: dict[int, RelayThen] = {}
         self._operation_numbers = count(1)
 
@@ -94,6 +99,8 @@ class Core:
 
     def refuse(self, transaction: ServerTransaction, error: SipError) -> None:
         """Answer a request with what ``error`` maps to."""
+        method = transaction.request.method
+        self.refused[method if method in _COUNTED_METHODS else "other", error.status] += 1
         self.respond(transaction, error.status, error.reason, headers=error.headers)
 
     # Asking

@@ -143,6 +143,7 @@ class Setup:
             return
         if call.state is CallState.TRYING:
             call.state = CallState.RINGING
+            call.ringing = self._core.now
             self._core.shell.call_changed(call)
         # Early media of several phones at once would be mixed up; then A makes its own ringing tone.
         if response.body and call.offer and sum(each.state is LegState.CALLING for each in call.attempts) == 1:

@@ -9,6 +9,7 @@ from b2bua.sip.hop import Hop
 from b2bua.transport.receiver import Receiver
 from b2bua.transport.resolver import ResolutionError, Resolver, is_ip_literal
 from b2bua.transport.stats import TransportStats
+from b2bua.transport.tap import Tap, TappedReceiver
 from b2bua.transport.tcp import TcpLimits, TcpTransport
 from b2bua.transport.udp import UdpSocket
 
@@ -25,9 +26,13 @@ class Transports:
         listeners: Sequence[Listener],
         resolver: Resolver | None = None,
         tcp_limits: TcpLimits | None = None,
+        tap: Tap | None = None,
     ) -> None:
         """Within the running loop, which should be uvloop's."""
         self._loop = asyncio.get_running_loop()
+        self._tap = tap
+        if tap is not None:
+            receiver = TappedReceiver(receiver, tap)
         self.stats = TransportStats()
         self.resolver = resolver or Resolver(self._loop.time, families=_families(listeners))
         self._receiver = receiver
@@ -83,6 +88,8 @@ class Transports:
         except NoListener:
             self._fail(data, hop)
             return
+        if self._tap is not None:
+            self._tap.departed(data, hop, listener)
         if listener.transport == "UDP":
             self._udp[listener.name].send(data, hop)
         else:

@@ -44,6 +44,8 @@ class Pinhole:
         self.node = f"node-{command}"
         self.port = port or free_port(address)
         self.ng_port = free_port(kind=socket.SOCK_DGRAM)
+        self.monitoring = {role: free_port(kind=socket.SOCK_STREAM) for role in ("b2bua", "relay")}
+        """The port that each process serves its metrics and health on, at 127.0.0.1."""
         self.target = f"{address}:{self.port}"
         self._endpoints = [("udp", self.port), ("tcp", self.port)] if command != "relay" else []
         self._endpoints += [("udp", self.ng_port)] if command != "b2bua" else []
@@ -54,6 +56,7 @@ class Pinhole:
                 "listen": [f"udp:{self.target}", f"tcp:{self.target}"],
                 "relay": {"ng": f"127.0.0.1:{self.ng_port}", "interfaces": [{"name": "default", "address": address}]},
                 "redis": {"url": redis_url} if redis_url else {},
+                "monitoring": {role: f"127.0.0.1:{port}" for role, port in self.monitoring.items()},
                 "logs": {"format": "json"},
             },
             settings or {},

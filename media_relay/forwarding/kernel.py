@@ -25,6 +25,7 @@ from media_relay.forwarding.kernel_entry import Entry, Maps
 from media_relay.forwarding.libbpf import BpfError, Object
 from media_relay.forwarding.network import Network
 from media_relay.forwarding.userspace import UserspaceForwarder
+from media_relay.latching import Learning
 
 OBJECT: Final = Path(__file__).with_name("relay.bpf.o")
 _PROGRAM: Final = "pinhole_relay"
@@ -125,6 +126,7 @@ class KernelForwarder:
             port.carries_rtp
             and target.carries_rtp
             and not port.needs_userspace
+            and port.latch.learning is Learning.IN_WINDOW
             and (":" in port.address) == (":" in target.address)
             and self._network.interfaces.get(port.address) in self._program.interfaces
         )

@@ -11,6 +11,7 @@ from time import monotonic
 import pytest
 
 from media_relay.forwarding import MediaPort
+from media_relay.latching import Learning
 from tests.media_relay.forwarding.kernel_stage import PHONES, RELAY, Net, Stage, play
 from tests.media_relay.media import Phone, receiver_report, rtp
 from tests.support.namespaces import Namespace
@@ -345,5 +346,17 @@ def test_more_ports_than_there_is_room_for(net: Net, object_path: Path) -> None:
             only_kernel(stage.a, port, stage.b)
         stage.forwarder.read(ports)
         assert [port.packets for port in inside] == [2 if index % 7 == 0 else 0 for index in range(62)]
+
+    play(net, object_path, scenario)
+
+
+@pytest.mark.parametrize("learning", [Learning.NEVER, Learning.ALWAYS])
+def test_other_ways_of_learning_are_userspaces(net: Net, object_path: Path, learning: Learning) -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.learn()
+        stage.facing_a.latch.learning = learning
+        stage.refresh()
+        assert not stage.forwarder.is_in_kernel(stage.facing_a)
+        await stage.learn()
 
     play(net, object_path, scenario)

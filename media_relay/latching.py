@@ -59,6 +59,11 @@ class Latch:
         self.source: SocketAddress | None = None
         self.destination: SocketAddress | None = None
 
+    @property
+    def signalled_host(self) -> str | None:
+        """The host of the address that the side has signalled."""
+        return self._signalled[0] if self._signalled else None
+
     def expect(self, signalled: SocketAddress | None, hint: str | None, open_until: float) -> None:
         """Open the window until ``open_until`` for a side that has signalled this address in its offer or answer.
 

@@ -25,11 +25,11 @@ class MediaPort:
     - ``carries_rtp``: packets must be RTP or RTCP and are measured; otherwise they pass as they are (UDPTL);
     - ``dtls``: DTLS handshake packets pass too (DTLS-SRTP from end to end);
     - ``needs_userspace``: packets that arrive here must pass through this process, whatever the engine;
-    - ``blocked``: RTP payload types that are counted and go no further; ``needs_userspace`` must be set with it;
+    - ``blocked``: RTP payload types that are counted and go no further;
     - ``tos``: the byte of the IP header of what leaves here, None for the system's own. What the kernel forwards keeps
       its sender's;
     - ``unprotector`` takes SRTP off what arrives here, ``protector`` puts it on what leaves here; None leaves it as it
-      is. Where either is at work, the port that the packets arrive at has ``needs_userspace``;
+      is;
     - ``latch``: who may send here and where this side's media goes;
     - ``rtp_exit``, ``rtcp_exit``: the other side's ports from which RTP and RTCP that arrive here leave. Both are
       the same port when the other side multiplexes; None discards.
@@ -64,6 +64,7 @@ class MediaPort:
         "rtp_exit",
         "tallied",
         "tos",
+        "unprotector",
         "unsent",
     )
 
@@ -90,6 +91,20 @@ class MediaPort:
         self.reception = Reception()
         self.report: ReportBlock | None = None
         self.tallied: tuple[int, ...] = ()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether RTP that arrives here goes on as it is: addresses are all that changes."""
+        target = self.rtp_exit
+        return (
+            target is not None
+            and self.carries_rtp
+            and target.carries_rtp
+            and self.unprotector is None
+            and target.protector is None
+            and not self.blocked
+            and not self.needs_userspace
+        )
 
 
 class Forwarder(Protocol):

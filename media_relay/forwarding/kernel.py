@@ -123,9 +123,7 @@ class KernelForwarder:
     def _fits_kernel(self, port: MediaPort, target: MediaPort) -> bool:
         """Whether RTP from this port's side can be forwarded by the program: it changes addresses and nothing else."""
         return (
-            port.carries_rtp
-            and target.carries_rtp
-            and not port.needs_userspace
+            port.is_plain
             and port.latch.learning is Learning.IN_WINDOW
             and (":" in port.address) == (":" in target.address)
             and self._network.interfaces.get(port.address) in self._program.interfaces

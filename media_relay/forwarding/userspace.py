@@ -44,7 +44,7 @@ _NOBODY: Final[SocketAddress] = ("", 0)
 class _SocketPort(MediaPort):
     """``socket`` takes packets from anybody; ``private`` is connected to ``peer`` and takes that one's alone."""
 
-    __slots__ = ("peer", "private", "receive", "send", "socket")
+    __slots__ = ("peer", "private", "receive", "send", "socket", "takes_short_path")
 
     rtp_exit: "_SocketPort | None"  # ports of one engine are wired to each other only
     rtcp_exit: "_SocketPort | None"
@@ -54,6 +54,7 @@ class _SocketPort(MediaPort):
         self.socket = opened
         self.private: socket.socket | None = None
         self.peer = _NOBODY
+        self.takes_short_path = False
         self.receive = opened.recv_into  # of the private socket, once there is one
         self.send = opened.send
 
@@ -85,9 +86,10 @@ class UserspaceForwarder:
         return media_port
 
     def refresh(self, port: MediaPort) -> None:
-        """Counters are always up to date here; only plain RTP that may all pass takes the path of plain RTP."""
+        """Counters are always up to date here; a port that no longer carries RTP leaves the path of plain RTP."""
         assert isinstance(port, _SocketPort)
-        if not port.carries_rtp or port.blocked:
+        port.takes_short_path = port.is_plain
+        if not port.carries_rtp:
             self._unsettle(port)
         if port.tos is not None:
             for opened in (port.socket, port.private):
@@ -158,7 +160,7 @@ class UserspaceForwarder:
                 size < MIN_RTP
                 or not 128 <= buffer[0] < 192
                 or 64 <= buffer[1] & 0x7F <= 95  # RTCP
-                or port.needs_userspace
+                or not port.takes_short_path
                 or port.latch.source is not port.peer
                 or target is None
                 or target.latch.destination is not target.peer
@@ -224,6 +226,8 @@ class UserspaceForwarder:
         if is_rtp:
             sequence, timestamp, ssrc = RTP_FIELDS.unpack_from(buffer)
             port.reception.count(sequence, timestamp, ssrc, now)
+            if port.blocked and buffer[1] & 0x7F in port.blocked:
+                return
         elif is_rtcp_packet:
             target = port.rtcp_exit
             for block in parse_reports(self._view[:size]):
@@ -240,7 +244,7 @@ class UserspaceForwarder:
             source = port.peer  # the very object: the path of plain RTP compares by identity
         if not port.latch.admit(source, now):
             return False
-        if is_rtp and source is not port.peer and not port.blocked:
+        if is_rtp and source is not port.peer:
             self._unsettle(port)
             self._settle(port, source, now)
         return True

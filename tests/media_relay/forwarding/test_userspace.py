@@ -24,6 +24,11 @@ class Engine:
         self.facing_a, self.facing_b = self.open(self.a), self.open(self.b)
         self.facing_a.rtp_exit = self.facing_a.rtcp_exit = self.facing_b
         self.facing_b.rtp_exit = self.facing_b.rtcp_exit = self.facing_a
+        self.refresh()
+
+    def refresh(self) -> None:
+        self.forwarder.refresh(self.facing_a)
+        self.forwarder.refresh(self.facing_b)
 
     def open(self, phone: Phone) -> MediaPort:
         port = self.forwarder.open(phone.host, free_port(phone.host))

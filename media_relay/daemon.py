@@ -23,6 +23,7 @@ from media_relay.metrics import RelayMetrics
 from media_relay.monitoring.endpoint import MonitoringEndpoint
 from media_relay.monitoring.process import ProcessMetrics
 from media_relay.ng.server import NgServer
+from media_relay.ng.service import NgService
 from media_relay.publisher import Publisher
 from media_relay.redis_link import connect
 from media_relay.session import Relay
@@ -53,9 +54,8 @@ async def run(config: RelayConfig) -> None:
     relay = _new_relay(config, forwarder)
     redis = connect(config.redis_url) if config.redis_url else None
     publisher = Publisher(relay, redis, config) if redis else None
-    server = NgServer(
-        loop, config.ng_host, config.ng_port, relay, on_changes=publisher.wake if publisher else relay.changes.clear
-    )
+    service = NgService(relay, publisher.wake if publisher else relay.changes.clear)
+    server = NgServer(loop, config.ng_host, config.ng_port, service)
     host, port = server.address
     log.info("relay-started", node=config.node, ng=f"{host}:{port}", port_pairs=relay.interfaces.ports_total)
 
@@ -65,7 +65,7 @@ async def run(config: RelayConfig) -> None:
         tasks.append(asyncio.create_task(_forever("publisher", publisher.run)))
     process = ProcessMetrics("relay", config.node)
     tasks.append(asyncio.create_task(_forever("loop-watch", process.watch_loop)))
-    metrics = RelayMetrics(process, relay, server, publisher)
+    metrics = RelayMetrics(process, relay, service, publisher)
     endpoint = MonitoringEndpoint(config.monitoring, metrics.collect, lambda: "") if config.monitoring else None
     if endpoint:
         await endpoint.start()

@@ -6,7 +6,7 @@ from typing import Final
 
 from media_relay.monitoring.families import Metric, counter, counters, gauge, gauges, histogram
 from media_relay.monitoring.process import ProcessMetrics
-from media_relay.ng.server import NgServer
+from media_relay.ng.service import NgService
 from media_relay.publisher import Publisher
 from media_relay.session import Relay
 
@@ -17,10 +17,10 @@ CALLS_PER_STEP: Final = 50
 class RelayMetrics:
     """``publisher`` is None where nothing is published in Redis."""
 
-    def __init__(self, process: ProcessMetrics, relay: Relay, server: NgServer, publisher: Publisher | None) -> None:
+    def __init__(self, process: ProcessMetrics, relay: Relay, service: NgService, publisher: Publisher | None) -> None:
         self._process = process
         self._relay = relay
-        self._server = server
+        self._service = service
         self._publisher = publisher
 
     async def collect(self) -> list[Metric]:
@@ -46,7 +46,7 @@ class RelayMetrics:
             "pinhole_relay_commands",
             "ng commands by name and outcome (ok, exhausted: no ports left, error).",
             ["command", "outcome"],
-            self._server.served,
+            self._service.served,
         )
 
     def _media(self) -> Iterator[Metric]:

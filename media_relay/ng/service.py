@@ -3,6 +3,7 @@
 A message that is repeated with its cookie gets the reply that it got before, and changes nothing.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Final
@@ -12,6 +13,7 @@ import structlog
 from media_relay.ng.bencode import Decoded
 from media_relay.ng.messages import (
     BENCODE,
+    PORTS_EXHAUSTED,
     NgError,
     NgFormatError,
     Reply,
@@ -26,6 +28,7 @@ from media_relay.ng.reply_cache import ReplyCache
 from media_relay.session import Relay
 
 _NAMED_IN_LOGS: Final = ("command", "call-id", "from-tag", "to-tag")
+_UNREADABLE: Final = "invalid"
 
 
 class NgService:
@@ -36,6 +39,8 @@ class NgService:
         self._on_changes = on_changes
         self._clock = clock
         self._replies = ReplyCache()
+        self.served: Counter[tuple[str, str]] = Counter()
+        """Requests by kind (``invalid`` where none could be read) and outcome: ``ok``, ``exhausted`` or ``error``."""
         self._log = structlog.get_logger("media_relay.ng").bind()
 
     def reply_to(self, message: bytes, client: str) -> bytes | None:
@@ -70,16 +75,22 @@ class NgService:
 
     def _reply_for(self, body: bytes, now: float) -> Reply:
         message: Mapping[str, Decoded] = {}
+        kind = _UNREADABLE
         try:
             message = parse_body(body)
-            reply = self._relay.handle(parse_request(message), now)
+            request = parse_request(message)
+            kind = type(request).__name__.lower()
+            reply = self._relay.handle(request, now)
         except (NgFormatError, NgError) as error:
+            self.served[kind, "exhausted" if str(error).startswith(PORTS_EXHAUSTED) else "error"] += 1
             self._log.warning("ng-refused", **_facts(message), reason=str(error))
             return error_reply(str(error))
         except Exception:
             # One request that we cannot cope with must not end the media of all calls.
+            self.served[kind, "error"] += 1
             self._log.exception("ng-failed", **_facts(message))
             return error_reply("internal error")
+        self.served[kind, "ok"] += 1
         self._log.debug("ng-done", **_facts(message), **({"warning": reply["warning"]} if "warning" in reply else {}))
         return reply
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 
 from media_relay.config import Interface
 from media_relay.forwarding import MediaPort
+from media_relay.secure.sdes import Keying
 from media_relay.ng.requests import Gate
 from sdp.media import Direction
 
@@ -28,6 +29,7 @@ class Stream:
         "direction",
         "interface",
         "is_silent",
+        "keying",
         "kind",
         "mux_offered",
         "muxed",
@@ -40,6 +42,7 @@ class Stream:
         self.interface = interface
         self.rtp = rtp
         self.rtcp = rtcp
+        self.keying = Keying()
         self.kind = ""
         self.protocol = ""
         self.codec = ""

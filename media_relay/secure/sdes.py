@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from media_relay.secure.srtp import Protector, Unprotector
 from media_relay.secure.suites import SUITES, KeyingError, MasterKey, Suite
 from sdp.errors import SdpError
 from sdp.keying import MAX_CRYPTO_TAG, Crypto
@@ -52,9 +53,26 @@ class SdesOptions:
 class Keying:
     """The keys of one stream towards one side. ``remote`` is what the side encrypts with, ``local`` what it is sent."""
 
-    __slots__ = ("_own", "local", "offered", "proposed", "remote")
+    __slots__ = (
+        "_own",
+        "_protector",
+        "_unprotector",
+        "is_agreed",
+        "is_required",
+        "local",
+        "offered",
+        "profile",
+        "proposed",
+        "remote",
+    )
 
     def __init__(self) -> None:
+        self.profile = ""
+        """Of RTP, as it was last offered by this side or to it."""
+        self.is_required = False
+        """Whether that leaves no choice but to encrypt."""
+        self.is_agreed = False
+        """Whether there was an answer."""
         self.proposed: tuple[Crypto, ...] = ()
         """What the side has put into its own last offer."""
         self.offered: tuple[Crypto, ...] = ()
@@ -62,6 +80,8 @@ class Keying:
         self.remote: Crypto | None = None
         self.local: Crypto | None = None
         self._own: dict[str, bytes] = {}
+        self._unprotector: Unprotector | None = None
+        self._protector: Protector | None = None
 
     @property
     def is_secure(self) -> bool:
@@ -71,6 +91,27 @@ class Keying:
     def clear(self) -> None:
         """Media is in clear from now on."""
         self.remote = self.local = None
+
+    def unprotector(self) -> Unprotector | None:
+        """What decrypts; the same, with its rollover counters, for as long as the side keeps its key.
+
+        None for media in clear. Raises KeyingError and SrtpError.
+        """
+        if self.remote is None:
+            return None
+        key = MasterKey.of(self.remote)
+        if self._unprotector is None or self._unprotector.key != key:
+            self._unprotector = Unprotector(key)
+        return self._unprotector
+
+    def protector(self) -> Protector | None:
+        """What encrypts; as ``unprotector``."""
+        if self.local is None:
+            return None
+        key = MasterKey.of(self.local)
+        if self._protector is None or self._protector.key != key:
+            self._protector = Protector(key)
+        return self._protector
 
     def own_line(self, tag: int, suite: Suite, options: SdesOptions, random_bytes: RandomBytes) -> Crypto:
         """A line with our key for this side and suite, made when it is first asked for."""

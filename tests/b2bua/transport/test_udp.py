@@ -49,7 +49,7 @@ async def test_a_full_queue_is_drained_in_batches_with_one_flush_each() -> None:
             for n in range(3 * udp.DATAGRAMS_PER_WAKEUP):
                 phone.sendto(MESSAGE + b"%d" % n, ("127.0.0.1", transports.ports["one"]))
             await until(lambda: len(inbox.messages) == 3 * udp.DATAGRAMS_PER_WAKEUP)
-            assert [data[len(MESSAGE) :] for data, _ in inbox.messages] == [b"%d" % n for n in range(192)]
+            assert [data[len(MESSAGE) :] for data, _ in inbox.messages] == [b"%d" % n for n in range(3 * udp.DATAGRAMS_PER_WAKEUP)]
             assert inbox.wakeups <= 4
 
 
@@ -143,3 +143,21 @@ async def test_after_close_sending_is_an_error_like_any_other() -> None:
     transports.send(MESSAGE, Hop("UDP", "127.0.0.1", 5060))
     await until(lambda: inbox.errors)
     assert isinstance(inbox, Inbox)
+
+
+@on_uvloop
+async def test_what_follows_closely_is_read_in_one_go_and_a_silence_is_waited_out() -> None:
+    async with running(listener("UDP", "one")) as (transports, inbox):
+        with closing(peer()) as phone:
+            target = ("127.0.0.1", transports.ports["one"])
+            phone.sendto(MESSAGE, target)
+            await until(lambda: inbox.wakeups == 1)
+            for _ in range(5):
+                phone.sendto(MESSAGE, target)
+            await until(lambda: len(inbox.messages) == 6)
+            assert inbox.wakeups == 2
+            # One look that finds nothing ends it: then the next message wakes the loop again.
+            await until(lambda: inbox.wakeups == 3)
+            phone.sendto(MESSAGE, target)
+            await until(lambda: len(inbox.messages) == 7)
+            assert inbox.wakeups == 4

@@ -3,7 +3,6 @@
 Fed once a call, when it has ended; what is live is counted when somebody asks.
 """
 
-from collections import Counter
 from typing import Final
 
 from b2bua.call.call import Call
@@ -24,9 +23,9 @@ class CallStatistics:
     """Counts calls that are over. Trunks are those of the configuration and ``phones``, so there are few labels."""
 
     def __init__(self) -> None:
-        self.ended: Counter[tuple[str, str, str]] = Counter()
+        self.ended: dict[tuple[str, str, str], int] = {}
         """By trunk, ``in`` (it called) or ``out`` (it was called) and result: every call once in each direction."""
-        self.ended_by: Counter[str] = Counter()
+        self.ended_by: dict[str, int] = {}
         """By ``a``, ``b`` or ``pinhole``."""
         self.setup_s = Distribution(DELAY_BOUNDS)
         """From A's INVITE to B's answer."""
@@ -38,16 +37,21 @@ class CallStatistics:
     def add(self, call: Call) -> None:
         """A call is over."""
         result = _RESULTS.get(call.status, "other")
-        self.ended[call.source, "in", result] += 1
-        if call.trunk_out:
-            self.ended[call.trunk_out, "out", result] += 1
-        self.ended_by[call.ended_by] += 1
-        if call.answered:
-            self.setup_s.observe(call.answered - call.created)
-            self.duration_s.observe(call.ended - call.answered)
-        rang = call.ringing or call.answered
+        trunk_out = call.trunk_out
+        ended = self.ended
+        key = call.source, "in", result
+        ended[key] = ended.get(key, 0) + 1  # a Counter takes twice as long
+        if trunk_out:
+            key = trunk_out, "out", result
+            ended[key] = ended.get(key, 0) + 1
+        self.ended_by[call.ended_by] = self.ended_by.get(call.ended_by, 0) + 1
+        answered = call.answered
+        if answered:
+            self.setup_s.observe(answered - call.created)
+            self.duration_s.observe(call.ended - answered)
+        rang = call.ringing or answered
         if rang:
-            delays = self.post_dial_delay_s.get(call.trunk_out)
+            delays = self.post_dial_delay_s.get(trunk_out)
             if delays is None:
-                delays = self.post_dial_delay_s[call.trunk_out] = Distribution(DELAY_BOUNDS)
+                delays = self.post_dial_delay_s[trunk_out] = Distribution(DELAY_BOUNDS)
             delays.observe(rang - call.created)

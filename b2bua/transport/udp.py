@@ -101,9 +101,9 @@ class UdpSocket:
     def _read(self) -> int:
         """Hand up what is there, and tell how many datagrams it was."""
         receive = self._socket.recvfrom
-        count = 0
+        taken = 0
         try:
-            for count in range(DATAGRAMS_PER_WAKEUP):
+            while taken < DATAGRAMS_PER_WAKEUP:
                 try:
                     data, address = receive(MAX_DATAGRAM_BYTES)
                 except BlockingIOError:
@@ -112,6 +112,7 @@ class UdpSocket:
                     # Linux tells here what ICMP said of an earlier datagram; SIP's timers notice that too.
                     self._stats.receive_errors += 1
                     break
+                taken += 1
                 if len(data) < SHORTEST_MESSAGE_BYTES:
                     self._stats.keep_alives += 1
                     continue
@@ -119,7 +120,7 @@ class UdpSocket:
                 self._receiver.on_message(data, self._peers.get(address) or self._new_peer(address))
         finally:
             self._receiver.on_wakeup_end()
-        return count
+        return taken
 
     def _new_peer(self, address: Address) -> Hop:
         if len(self._peers) >= MAX_KNOWN_PEERS:

@@ -46,10 +46,11 @@ async def test_ipv6_leaves_by_the_ipv6_listener() -> None:
 async def test_a_full_queue_is_drained_in_batches_with_one_flush_each() -> None:
     async with running(listener("UDP", "one")) as (transports, inbox):
         with closing(peer()) as phone:
-            for n in range(3 * udp.DATAGRAMS_PER_WAKEUP):
-                phone.sendto(MESSAGE + b"%d" % n, ("127.0.0.1", transports.ports["one"]))
-            await until(lambda: len(inbox.messages) == 3 * udp.DATAGRAMS_PER_WAKEUP)
-            assert [data[len(MESSAGE) :] for data, _ in inbox.messages] == [b"%d" % n for n in range(3 * udp.DATAGRAMS_PER_WAKEUP)]
+            numbers = [b"%d" % n for n in range(3 * udp.DATAGRAMS_PER_WAKEUP)]
+            for number in numbers:
+                phone.sendto(MESSAGE + number, ("127.0.0.1", transports.ports["one"]))
+            await until(lambda: len(inbox.messages) == len(numbers))
+            assert [data[len(MESSAGE) :] for data, _ in inbox.messages] == numbers
             assert inbox.wakeups <= 4
 
 
@@ -145,19 +146,24 @@ async def test_after_close_sending_is_an_error_like_any_other() -> None:
     assert isinstance(inbox, Inbox)
 
 
-@on_uvloop
-async def test_what_follows_closely_is_read_in_one_go_and_a_silence_is_waited_out() -> None:
-    async with running(listener("UDP", "one")) as (transports, inbox):
-        with closing(peer()) as phone:
-            target = ("127.0.0.1", transports.ports["one"])
-            phone.sendto(MESSAGE, target)
-            await until(lambda: inbox.wakeups == 1)
-            for _ in range(5):
+def test_what_follows_closely_is_read_in_one_go_and_a_silence_is_waited_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(udp, "PAUSE_S", 0.2)
+
+    @on_uvloop
+    async def story() -> None:
+        async with running(listener("UDP", "one")) as (transports, inbox):
+            with closing(peer()) as phone:
+                target = ("127.0.0.1", transports.ports["one"])
                 phone.sendto(MESSAGE, target)
-            await until(lambda: len(inbox.messages) == 6)
-            assert inbox.wakeups == 2
-            # One look that finds nothing ends it: then the next message wakes the loop again.
-            await until(lambda: inbox.wakeups == 3)
-            phone.sendto(MESSAGE, target)
-            await until(lambda: len(inbox.messages) == 7)
-            assert inbox.wakeups == 4
+                await until(lambda: inbox.wakeups == 1)
+                for _ in range(5):
+                    phone.sendto(MESSAGE, target)
+                await until(lambda: len(inbox.messages) == 6)
+                assert inbox.wakeups == 2
+                # One look that finds nothing ends it: then the next message wakes the loop again.
+                await until(lambda: inbox.wakeups == 3)
+                phone.sendto(MESSAGE, target)
+                await until(lambda: len(inbox.messages) == 7)
+                assert inbox.wakeups == 4
+
+    story()

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 
 from media_relay.config import Interface
 from media_relay.forwarding import MediaPort
-from media_relay.secure.sdes import Keying
 from media_relay.ng.requests import Gate
+from media_relay.secure.sdes import Keying
 from sdp.media import Direction
 
 

@@ -99,7 +99,9 @@ def _new_relay(config: RelayConfig, forwarder: Forwarder) -> Relay:
         learn_window_s=config.learn_window_s,
         media_timeout_s=config.media_timeout_s,
         new_session_id=lambda: str(secrets.randbits(62)),
+        random_bytes=secrets.token_bytes,
         epoch=time() - monotonic(),
+        started=monotonic(),
     )
 
 
@@ -108,6 +110,9 @@ async def _sweep(config: RelayConfig, relay: Relay, publisher: Publisher | None)
     interval_s = min(config.media_timeout_s / SWEEPS_PER_TIMEOUT, MAX_SWEEP_INTERVAL_S)
     while True:
         await asyncio.sleep(interval_s)
+        relay.end_due(monotonic())
+        if relay.changes and publisher:
+            publisher.wake()
         for call_id in relay.silent_calls(monotonic()):
             log.warning("media-timeout", call=call_id)
             if publisher:

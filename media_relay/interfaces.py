@@ -1,6 +1,7 @@
 """Where the relay takes media: the local addresses, each with its own pool of port pairs. Pure."""
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from media_relay.config import Interface
 from media_relay.forwarding import Forwarder, MediaPort, PortUnavailableError
@@ -12,6 +13,17 @@ _BIND_ATTEMPTS = 8
 
 class UnknownInterfaceError(Exception):
     """No interface has this name."""
+
+
+class PortUse(NamedTuple):
+    """The ports of one interface from ``first`` to ``last``: port pairs ``used`` and in ``total``."""
+
+    name: str
+    address: str
+    first: int
+    last: int
+    used: int
+    total: int
 
 
 class LocalInterfaces:
@@ -40,6 +52,14 @@ class LocalInterfaces:
     def ports_total(self) -> int:
         """Port pairs of all interfaces, resting ones included."""
         return sum(pool.total for pool in self._pools.values())
+
+    def uses(self) -> list["PortUse"]:
+        """How many port pairs of each interface are in use, and of which ports."""
+        return [
+            PortUse(interface.name, interface.address, pool.first, pool.last, pool.used, pool.total)
+            for interface in self._interfaces
+            for pool in (self._pools[interface.address],)
+        ]
 
     def select(self, name: str, family: str) -> Interface:
         """The interface called ``name``, of ``family`` (IP4 or IP6) if it has that.

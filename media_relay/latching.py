@@ -17,6 +17,7 @@ and sends there. Learning is what an attacker abuses (RTPBleed): whoever sends f
 
 from enum import Enum, IntEnum
 
+
 class Learning(Enum):
     """How the address of a side is learned from its packets."""
 

@@ -2,13 +2,15 @@
 
 from ipaddress import ip_address
 
-from media_relay.call import Dialogue, Side, Stream
+from media_relay.call import Call, Dialogue, Side, Stream
 from media_relay.interfaces import LocalInterfaces
-from media_relay.latching import SocketAddress
+from media_relay.latching import Learning, SocketAddress
 from media_relay.ng.requests import Answer, Description, Offer
+from media_relay.presentation import choose_codecs, follow_flags
+from media_relay.secure.exchange import KeyExchange, encrypt_ports, is_open
 from media_relay.traffic import Traffic
 from sdp.address import Address, Endpoint
-from sdp.codec_filter import AUXILIARY, filter_codecs
+from sdp.codec_filter import AUXILIARY
 from sdp.document import Document
 from sdp.errors import SdpError
 from sdp.media import MediaSection
@@ -31,12 +33,13 @@ class Negotiator:
     Methods raise SdpError for an unusable description, UnknownInterfaceError and PortsExhaustedError.
     """
 
-    def __init__(self, interfaces: LocalInterfaces, learn_window_s: float, traffic: Traffic) -> None:
+    def __init__(self, interfaces: LocalInterfaces, learn_window_s: float, traffic: Traffic, keys: KeyExchange) -> None:
         self._interfaces = interfaces
+        self._keys = keys
         self._traffic = traffic
         self._learn_window_s = learn_window_s
 
-    def offer(self, dialogue: Dialogue, request: Offer, now: float) -> bytes:
+    def offer(self, call: Call, dialogue: Dialogue, request: Offer, now: float) -> bytes:
         """Take the offer of side ``dialogue.offerer`` and return what the other side is offered.
 
         When this raises, streams that it has opened remain with the dialogue: release that, or use them next time.
@@ -45,7 +48,7 @@ class Negotiator:
         sender, other = self._sender_and_other(dialogue)
         if len(document.media) < len(sender.streams):
             raise SdpError(f"{len(document.media)} media sections offered after {len(sender.streams)}")
-        _remember(sender, request)
+        _remember(sender, other, request)
         dialogue.demux = "demux" in request.mux
         self._choose_networks(dialogue, document, request)
         for side in dialogue.sides:
@@ -53,7 +56,7 @@ class Negotiator:
 
         endpoints: list[LocalEndpoint | None] = []
         for position, section in enumerate(document.media):
-            if not filter_codecs(section, request.strip_codecs, request.keep_codecs):
+            if not choose_codecs(section, request.codecs):
                 reject(section)
             if section.is_rejected or not _is_relayed(section):
                 endpoints.append(None)
@@ -62,20 +65,21 @@ class Negotiator:
             theirs = self._stream(other, position, now)
             self._describe(ours, section, sender, request, now)
             ours.mux_offered = section.rtcp_mux
+            self._keys.offer(section, ours, theirs, request)
             theirs.kind, theirs.protocol = section.kind, section.protocol
             theirs.mux_offered = _offers_mux(ours.mux_offered, request.mux)
-            self._connect(ours, theirs, now)
-            endpoints.append(_offered_endpoint(theirs))
+            self._connect(call, ours, theirs, now)
+            endpoints.append(_offered_endpoint(theirs, other))
         return self._hand_to(other, document, endpoints, request)
 
-    def answer(self, dialogue: Dialogue, request: Answer, now: float) -> bytes:
+    def answer(self, call: Call, dialogue: Dialogue, request: Answer, now: float) -> bytes:
         """Take the answer of the side that was offered and return what the offerer is answered."""
         document = Document.parse(request.sdp)
         offerer, sender = self._sender_and_other(dialogue)
         if sender.last_sdp is None:
             raise SdpError("answer without an offer")
         pair(Document.parse(sender.last_sdp), document)
-        _remember(sender, request)
+        _remember(sender, offerer, request)
 
         endpoints: list[LocalEndpoint | None] = []
         for position, section in enumerate(document.media):
@@ -87,9 +91,10 @@ class Negotiator:
             self._describe(ours, section, sender, request, now)
             ours.muxed = ours.mux_offered and section.rtcp_mux
             theirs.muxed = theirs.mux_offered and _accepts_mux(ours.muxed or dialogue.demux, request.mux)
+            self._keys.answer(section, ours, theirs, request)
             self._settle_codec(section, ours, theirs)
-            self._connect(ours, theirs, now)
-            endpoints.append(_answered_endpoint(theirs))
+            self._connect(call, ours, theirs, now)
+            endpoints.append(_answered_endpoint(theirs, offerer))
         dialogue.answered = True
         return self._hand_to(offerer, document, endpoints, request)
 
@@ -133,26 +138,33 @@ class Negotiator:
         believed = None if request.trust_sdp_address else hint
         family = stream.interface.family
         until = now + self._learn_window_s
+        for port in (stream.rtp, stream.rtcp):
+            port.latch.learning = request.learning
+            if request.learning is not Learning.IN_WINDOW:
+                port.needs_userspace = True
         stream.rtp.latch.expect(_socket_address(section.rtp_endpoint, believed, family), hint, until)
         stream.rtcp.latch.expect(_socket_address(section.rtcp_endpoint, believed, family), hint, until)
 
-    def _connect(self, described: Stream, other: Stream, now: float) -> None:
+    def _connect(self, call: Call, described: Stream, other: Stream, now: float) -> None:
         """Wire both streams to each other and let the side that did not speak be learned anew, too."""
         until = now + self._learn_window_s
         other.rtp.latch.reopen(until)
         other.rtcp.latch.reopen(until)
+        encrypt_ports(described, other)
+        encrypt_ports(other, described)
         for stream, peer in ((described, other), (other, described)):
             is_rtp = "RTP/" in stream.protocol
             rtcp_exit = (peer.rtp if peer.muxed else peer.rtcp) if is_rtp else None
             stream.rtp.carries_rtp = stream.rtcp.carries_rtp = is_rtp
             stream.rtp.dtls = stream.protocol.startswith("UDP/TLS/")
             stream.rtcp.dtls = stream.rtp.dtls
-            stream.rtp.rtp_exit = peer.rtp
+            stream.rtp.rtp_exit = peer.rtp if is_open(stream, peer) else None
             stream.rtp.rtcp_exit = rtcp_exit
             stream.rtcp.rtp_exit = peer.rtcp if stream.rtp.dtls else None
             stream.rtcp.rtcp_exit = rtcp_exit
-            self._interfaces.refresh(stream.rtp)
-            self._interfaces.refresh(stream.rtcp)
+            stream.rtp.tos = stream.rtcp.tos = call.tos
+        for port in (described.rtp, described.rtcp, other.rtp, other.rtcp):
+            self._interfaces.refresh(port)
 
     def _settle_codec(self, section: MediaSection, *streams: Stream) -> None:
         """The first codec of the answer is the one both sides will use (RFC 3264 6.1)."""
@@ -177,11 +189,13 @@ class Negotiator:
         self, side: Side, document: Document, endpoints: list[LocalEndpoint | None], request: Description
     ) -> bytes:
         """The description as ``side`` shall read it."""
-        own_address = Address.of(self._interfaces.select(side.interface_name, side.family).signalled)
+        interface = self._interfaces.select(side.interface_name, side.family)
+        own_address = Address.of(side.media_address or interface.signalled)
         relocate(document, endpoints, own_address)
         # This relay is no ICE agent, and gives each section ports of its own: neither may be left on offer.
         remove_ice(document)
         remove_bundle(document)
+        follow_flags(document, request)
         if "session-name" in request.replace:
             replace_session_name(document)
         if "origin" in request.replace:
@@ -192,9 +206,11 @@ class Negotiator:
         return side.last_sdp
 
 
-def _remember(side: Side, request: Description) -> None:
-    """Where the side's signalling comes from; a message that does not say leaves what is known."""
+def _remember(side: Side, other: Side, request: Description) -> None:
+    """What a message says of its sender and its receiver; what it does not say leaves what is known."""
     side.received_from = request.received_from or side.received_from
+    side.label = request.label or side.label
+    other.media_address = request.media_address
 
 
 def _is_relayed(section: MediaSection) -> bool:
@@ -218,18 +234,18 @@ def _accepts_mux(other_side_muxes: bool, words: frozenset[str]) -> bool:
     return other_side_muxes or "accept" in words
 
 
-def _offered_endpoint(stream: Stream) -> LocalEndpoint:
+def _offered_endpoint(stream: Stream, side: Side) -> LocalEndpoint:
     """RTCP has a port of its own in an offer, in case multiplexing is declined (RFC 5761 5.1.1)."""
-    return LocalEndpoint(_signalled(stream), stream.rtp.port, stream.rtcp.port, stream.mux_offered)
+    return LocalEndpoint(_signalled(stream, side), stream.rtp.port, stream.rtcp.port, stream.mux_offered)
 
 
-def _answered_endpoint(stream: Stream) -> LocalEndpoint:
+def _answered_endpoint(stream: Stream, side: Side) -> LocalEndpoint:
     rtcp = stream.rtp if stream.muxed else stream.rtcp
-    return LocalEndpoint(_signalled(stream), stream.rtp.port, rtcp.port, stream.muxed)
+    return LocalEndpoint(_signalled(stream, side), stream.rtp.port, rtcp.port, stream.muxed)
 
 
-def _signalled(stream: Stream) -> Address:
-    return Address.of(stream.interface.signalled)
+def _signalled(stream: Stream, side: Side) -> Address:
+    return Address.of(side.media_address or stream.interface.signalled)
 
 
 def _socket_address(endpoint: Endpoint | None, believed_host: str | None, family: str) -> SocketAddress | None:

@@ -25,6 +25,7 @@ class PortPool:
         pairs = list(range(first + first % 2, last, 2))
         if shuffle is not None:
             shuffle(pairs)
+        self.first, self.last = first, last
         self.total = len(pairs)
         self._quarantine_s = quarantine_s
         self._free = deque(pairs)

@@ -35,6 +35,19 @@ def filter_codecs(section: MediaSection, strip: Collection[str], keep: Collectio
     return True
 
 
+def prefer_codecs(section: MediaSection, names: Iterable[str]) -> None:
+    """Put the codecs named first, in the order of the names. Raises SdpError as ``filter_codecs`` does."""
+    if not section.is_rtp:
+        return
+    codecs = section.codecs
+    ranks = list(names)
+
+    def rank(codec: Codec) -> int:
+        return next((index for index, name in enumerate(ranks) if _matches(codec, name)), len(ranks))
+
+    section.formats = [str(codec.payload_type) for codec in sorted(codecs, key=rank)]
+
+
 def _is_kept(codec: Codec, strip: Collection[str], keep: Collection[str]) -> bool:
     """An auxiliary format falls only to its own name: ``all`` leaves it to follow its codecs."""
     if _is_named(codec, keep):

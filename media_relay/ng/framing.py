@@ -15,9 +15,9 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
-from media_relay.ng.messages import MAX_COOKIE, NgFormatError, form_of
 from media_relay.ng.bencode import BencodeIncompleteError
 from media_relay.ng.json_form import JsonIncompleteError
+from media_relay.ng.messages import MAX_COOKIE, NgFormatError, form_of
 
 MAX_MESSAGE: Final = 1 << 17
 """Bytes of a message, as on UDP and some more; whoever sends more without an end is cut off."""

@@ -15,6 +15,9 @@ MAX_COOKIE: Final = 255
 PORTS_EXHAUSTED: Final = "out of ports"
 """How the ``error-reason`` begins when no port pair is left: a call for which the client answers 503."""
 
+LOAD_LIMIT: Final = "load limit"
+"""The ``result`` instead, for a client that says it understands it: it tries another relay."""
+
 Reply = dict[str, Encodable]
 
 

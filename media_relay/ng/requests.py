@@ -35,8 +35,8 @@ class Description:
     ``media_address`` is what the other side is told instead of our address. ``received_from`` is the host that the SIP
     message came from, believed instead of the SDP's when ``trust_sdp_address`` is false. ``replace`` holds ``origin``,
     ``session-name`` and so on, ``mux`` words of ``MUX_WORDS``; ``flags`` are all flags, with hyphens, in lower case.
-    ``dtls``, ``sdes`` and ``osrtp`` say what is offered and accepted of SRTP. ``tos`` is the byte of the IP header, None
-    for the relay's own. ``record`` is None where nothing is said of recording.
+    ``dtls``, ``sdes`` and ``osrtp`` say what is offered and accepted of SRTP. ``tos`` is the byte of the IP header;
+    it, ``record`` and ``drop_traffic`` are None where nothing is said.
     """
 
     call_id: str

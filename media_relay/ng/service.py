@@ -13,13 +13,13 @@ import structlog
 from media_relay.ng.bencode import Decoded
 from media_relay.ng.messages import (
     BENCODE,
+    LOAD_LIMIT,
     PORTS_EXHAUSTED,
     NgError,
     NgFormatError,
     Reply,
     error_reply,
     form_of,
-    pack,
     parse_body,
     split_cookie,
 )
@@ -90,7 +90,7 @@ class NgService:
             self.served[kind, "error"] += 1
             self._log.exception("ng-failed", **_facts(message))
             return error_reply("internal error")
-        self.served[kind, "ok"] += 1
+        self.served[kind, "exhausted" if reply["result"] == LOAD_LIMIT else "ok"] += 1
         self._log.debug("ng-done", **_facts(message), **({"warning": reply["warning"]} if "warning" in reply else {}))
         return reply
 

@@ -28,7 +28,7 @@ from b2bua.sip.message import Headers, Request, Response, parse
 from b2bua.sip.responses import response_to
 from media_relay.ng.bencode import Decoded, Encodable, decode, encode
 from media_relay.ng.messages import NgError
-from media_relay.ng.requests import parse_request
+from media_relay.ng.parsing import parse_request
 from tests.media_relay.harness import RelayBench
 
 OFFER = (

@@ -11,7 +11,7 @@ from b2bua.sip.hop import Hop
 from b2bua.sip.timers import TimerWheel
 from media_relay.ng.bencode import Encodable, decode, encode
 from media_relay.ng.messages import NgError
-from media_relay.ng.requests import parse_request
+from media_relay.ng.parsing import parse_request
 from tests.flows.ladder import ANSWER, OFFER, Ladder, config, relayed
 from tests.flows.phone import Phone, Session
 

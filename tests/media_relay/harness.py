@@ -44,7 +44,9 @@ class FakeForwarder:
 class RelayBench:
     """Sends requests to a relay core as a client would, through the encoding, on a clock of its own."""
 
-    def __init__(self, ports: range = range(30000, 30100), taken: Iterable[int] = ()) -> None:
+    def __init__(
+        self, ports: range = range(30000, 30100), taken: Iterable[int] = (), *, delete_delay_s: float = 0.0
+    ) -> None:
         self.now = 1000.0
         self.forwarder = FakeForwarder(taken)
         self.session_ids = iter(range(1, 1000))
@@ -53,7 +55,9 @@ class RelayBench:
             learn_window_s=10.0,
             media_timeout_s=60.0,
             new_session_id=lambda: str(next(self.session_ids)),
+            random_bytes=lambda size: next(self.session_ids).to_bytes(size),
             epoch=1_000_000.0,
+            delete_delay_s=delete_delay_s,
         )
 
     def request(self, command: str, **fields: Encodable) -> dict[str, Decoded]:

@@ -166,7 +166,7 @@ def test_bindings_live_in_redis_as_long_as_the_call(start_relay: StartRelay, red
     assert fields["audio0.a.local"] == f"127.0.0.1:{for_a}"
     assert fields["audio0.a.peer"] == f"127.0.0.1:{relay.a.port}"
     assert fields["audio0.b.codec"] == "PCMA"
-    relay.request("delete")
+    relay.request("delete", delete_delay=0)
     wait_for(lambda: not redis.exists(key), 5, "bindings deleted with the call")
 
 
@@ -202,7 +202,7 @@ def test_redis_killed_and_back_with_nothing(start_relay: StartRelay, redis_serve
     redis_server.kill()
     assert relay.a.send_rtp(for_a) == relay.b.receive()
     relay.set_up("ended")
-    relay.request("delete", "ended")
+    relay.request("delete", "ended", delete_delay=0)
     relay.set_up("during")
     redis_server.start()
     live = {"before", "quiet", "during"}
@@ -221,7 +221,7 @@ def test_ports_run_out_and_come_back(start_relay: StartRelay) -> None:
     relay.set_up("c1")
     with pytest.raises(NgError, match="out of ports"):
         relay.set_up("c2")
-    relay.request("delete", "c1")
+    relay.request("delete", "c1", delete_delay=0)
     relay.set_up("c2")
 
 

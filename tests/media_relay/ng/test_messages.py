@@ -7,7 +7,9 @@ def test_round_trip() -> None:
     assert unpack(pack(b"cookie", {"command": "ping"})) == (b"cookie", {"command": b"ping"})
 
 
-@pytest.mark.parametrize("datagram", [b"", b"cookie", b" d1:a1:be", b"x" * 300 + b" de", b"c 3:abc", b"c {}", b"c "])
+@pytest.mark.parametrize(
+    "datagram", [b"", b"cookie", b" d1:a1:be", b"x" * 300 + b" de", b"c 3:abc", b"c {", b"c [1]", b"c "]
+)
 def test_what_is_no_message(datagram: bytes) -> None:
     with pytest.raises(NgFormatError):
         unpack(datagram)

@@ -18,6 +18,7 @@ from tests.support.namespaces import Namespace
 
 pytestmark = pytest.mark.root
 
+IP_RECVTTL = 12
 SO_NO_CHECK = 11
 SIOCETHTOOL, ETHTOOL_STXCSUM = 0x8946, 0x17
 STUN = bytes.fromhex("000100002112a442") + bytes(12)
@@ -32,6 +33,16 @@ def only_kernel(sender: Phone, entry: MediaPort, receiver: Phone, data: bytes = 
     else:
         data = sender.send_rtp(entry.port, entry.address)
     assert receiver.receive() == data
+
+
+def only_kernel_on_the_wire(stage: Stage, net: Net) -> bytes:
+    """The IP packet of such a crossing, as it comes to phone b's interface."""
+    with net.phones["b"].entered():
+        wire = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
+    wire.settimeout(5)
+    with wire:
+        only_kernel(stage.a, stage.facing_a, stage.b)
+        return next(data for data in iter(lambda: wire.recv(2000), b"") if data[9] == socket.IPPROTO_UDP)
 
 
 async def until(condition: object) -> None:
@@ -73,7 +84,7 @@ def test_checksums_ports_and_hops_of_what_leaves(net: Net, object_path: Path, si
 
     async def scenario(stage: Stage) -> None:
         await stage.learn()
-        level, option = (socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT) if six else (socket.IPPROTO_IP, 12)
+        level, option = (socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT) if six else (socket.IPPROTO_IP, IP_RECVTTL)
         receiver = stage.b.socket
         receiver.setsockopt(level, option, 1)
         for size in (1, 2, 159, 160, 161, 1200):  # the receiver's kernel drops what has a wrong checksum
@@ -86,16 +97,22 @@ def test_checksums_ports_and_hops_of_what_leaves(net: Net, object_path: Path, si
     play(net, object_path, scenario, six=six)
 
 
+def test_a_checksum_that_a_device_is_to_fill_in_covers_the_new_addresses(net: Net, object_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.learn()
+        packet = only_kernel_on_the_wire(stage, net)
+        words = struct.unpack("!4H", packet[12:20])
+        total = sum(words) + socket.IPPROTO_UDP + len(packet) - 20
+        assert int.from_bytes(packet[26:28], "big") == (total & 0xFFFF) + (total >> 16)
+
+    play(net, object_path, scenario)
+
+
 def test_no_checksum_stays_none(net: Net, object_path: Path) -> None:
     async def scenario(stage: Stage) -> None:
         await stage.learn()
         stage.a.socket.setsockopt(socket.SOL_SOCKET, SO_NO_CHECK, 1)
-        with net.phones["b"].entered():
-            wire = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
-        only_kernel(stage.a, stage.facing_a, stage.b)
-        wire.settimeout(5)
-        packet = next(data for data in iter(lambda: wire.recv(2000), b"") if data[9] == socket.IPPROTO_UDP)
-        wire.close()
+        packet = only_kernel_on_the_wire(stage, net)
         assert packet[26:28] == b"\0\0"
         stage.read()
         assert stage.facing_a.packets == 2
@@ -163,11 +180,22 @@ def test_what_is_not_plain_rtp_comes_to_the_socket(net: Net, object_path: Path) 
         assert stage.facing_a.report is not None
         stage.a.send(STUN, port, address)
         await until(lambda: stage.facing_a.malformed == 1)
-        for option, value in ((socket.IP_OPTIONS, RECORD_ROUTE), (socket.IP_TTL, 1)):
-            stage.a.socket.setsockopt(socket.IPPROTO_IP, option, value)
-            await stage.cross(stage.a, stage.facing_a, stage.b)
-            stage.a.socket.setsockopt(socket.IPPROTO_IP, option, b"" if option == socket.IP_OPTIONS else 64)
+        stage.a.socket.setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, RECORD_ROUTE)
+        await stage.cross(stage.a, stage.facing_a, stage.b)
+        stage.a.socket.setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, b"")
         only_kernel(stage.a, stage.facing_a, stage.b)
+
+    play(net, object_path, scenario)
+
+
+def test_the_last_hop_is_not_lost_but_sent_anew(net: Net, object_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.learn()
+        stage.a.socket.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 1)
+        stage.b.socket.setsockopt(socket.IPPROTO_IP, IP_RECVTTL, 1)
+        stage.a.send_rtp(stage.facing_a.port, stage.facing_a.address)
+        _, ancillary, _, _ = await asyncio.to_thread(stage.b.socket.recvmsg, 2000, 100)
+        assert int.from_bytes(ancillary[0][2], "little") == 64
 
     play(net, object_path, scenario)
 
@@ -358,5 +386,18 @@ def test_other_ways_of_learning_are_userspaces(net: Net, object_path: Path, lear
         stage.refresh()
         assert not stage.forwarder.is_in_kernel(stage.facing_a)
         await stage.learn()
+
+    play(net, object_path, scenario)
+
+
+def test_after_the_window_no_stranger_is_learned(net: Net, object_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.cross(stage.b, stage.facing_b, stage.a)
+        stage.facing_a.latch.expect(("192.0.2.99", 4000), None, monotonic() - 0.001)
+        stage.refresh()
+        stage.a.send_rtp(stage.facing_a.port, stage.facing_a.address)
+        await until(lambda: stage.read() or stage.facing_a.refused == 1)
+        assert stage.facing_a.latch.source is None
+        assert stage.b.inbox == []
 
     play(net, object_path, scenario)

@@ -19,12 +19,10 @@ class Scrape:
     """One look at ``/metrics``."""
 
     def __init__(self, text: str) -> None:
-        self._samples = [s for family in text_string_to_metric_families(text) for s in family.samples]
-
-    @property
-    def names(self) -> set[str]:
-        """The names of all samples."""
-        return {sample.name for sample in self._samples}
+        families = list(text_string_to_metric_families(text))
+        self.families = {family.name for family in families}
+        """The names without what samples have behind them, also of families without samples yet."""
+        self._samples = [sample for family in families for sample in family.samples]
 
     def __len__(self) -> int:
         return len(self._samples)

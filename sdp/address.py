@@ -1,5 +1,6 @@
 """Addresses as SDP writes them: ``IN IP4 192.0.2.1`` (RFC 8866 5.7)."""
 
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ from sdp.errors import SdpError
 
 MAX_PORT = 65535
 MAX_HOST_LENGTH = 255
+_CACHED_LENGTH = 64
 
 _DOMAIN_PUNCTUATION = str.maketrans("", "", ".-_")
 
@@ -28,10 +30,7 @@ class Address(NamedTuple):
 
         Raises SdpError for another network or address type, and for a literal of the other family.
         """
-        match text.split():
-            case ["IN", ("IP4" | "IP6") as family, host]:
-                return cls(family, _checked_host(family, host.partition("/")[0]))
-        raise SdpError(f"not an address: {text[:80]!r}")
+        return _parse_address(text) if len(text) > _CACHED_LENGTH else _cached_address(text)
 
     @property
     def is_unspecified(self) -> bool:
@@ -59,6 +58,17 @@ def parse_number(text: str, maximum: int) -> int:
         if number <= maximum:
             return number
     raise SdpError(f"not a number from 0 to {maximum}: {text[:40]!r}")
+
+
+def _parse_address(text: str) -> Address:
+    match text.split():
+        case ["IN", ("IP4" | "IP6") as family, host]:
+            return Address(family, _checked_host(family, host.partition("/")[0]))
+    raise SdpError(f"not an address: {text[:80]!r}")
+
+
+_cached_address = lru_cache(maxsize=4096)(_parse_address)
+"""Each description names its addresses several times, and a peer's many calls have the same ones."""
 
 
 def _checked_host(family: str, host: str) -> str:

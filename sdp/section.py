@@ -59,8 +59,10 @@ class Section:
         self.lines.insert(self._end(), f"a={name}:{value}" if value else f"a={name}")
 
     def remove_attributes(self, names: Collection[str]) -> None:
-        """Remove every ``a=`` line whose name is in ``names`` (a set, for speed)."""
-        self.lines[:] = [line for line in self.lines if attribute_name(line) not in names]
+        """Remove every ``a=`` line whose name is in ``names``."""
+        heads = tuple(["a=" + name for name in names])
+        if any(line.startswith(heads) for line in self.lines):
+            self.lines[:] = [line for line in self.lines if attribute_name(line) not in names]
 
     def _values_of(self, name: str) -> Iterator[str]:
         head = "a=" + name

@@ -19,6 +19,7 @@ _MAX_DEPTH = 16  # ng nests four levels; without a bound a datagram of "llll..."
 _LENGTH = re.compile(rb"([0-9]{1,9}):")
 _NUMBER = re.compile(rb"i(-?[0-9]{1,20})e")
 _END = 0x65  # e
+_DIGITS = frozenset(b"0123456789")
 _MAX_NUMBER = 22
 _CACHED_LENGTH = 40
 
@@ -66,7 +67,10 @@ def _append(value: Encodable, write: Callable[[bytes], None]) -> None:
         write(b"d")
         for name, inner in value.items():
             write(_name(name))
-            _append(inner, write)
+            if type(inner) is int:  # most of a reply; it saves a call
+                write(b"i%de" % inner)
+            else:
+                _append(inner, write)
         write(b"e")
     elif isinstance(value, list | Sequence):
         write(b"l")
@@ -101,9 +105,12 @@ def _value(data: bytes, at: int, depth: int) -> tuple[Decoded, int]:
 
 def _dictionary(data: bytes, at: int, depth: int) -> tuple[Decoded, int]:
     result: dict[str, Decoded] = {}
+    value: Decoded
     while data[at] != _END:
         key, at = _string(data, at)
-        result[key.decode("utf-8", "surrogateescape")], at = _value(data, at, depth)
+        is_string = data[at] in _DIGITS  # nearly all are: asking here saves a call
+        value, at = _string(data, at) if is_string else _value(data, at, depth)
+        result[key.decode("utf-8", "surrogateescape")] = value
     return result, at + 1
 
 

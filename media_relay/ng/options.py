@@ -33,6 +33,9 @@ _LISTS: Final = (
 )
 """Options with several values; in flags each value is a word of its own behind the name and ``-`` or ``=``."""
 
+_LIST_HEADS: Final = tuple(f"{name}-" for name in _LISTS)
+_LONGEST_NAME: Final = 64
+
 _ALIASES: Final = {"t38": "t.38", "t-38": "t.38", "from-label": "label"}
 
 _PROFILES: Final = frozenset(
@@ -54,6 +57,10 @@ class Options:
         if "rtpp-flags" in self._values:
             for word in self.text("rtpp-flags").split():
                 self._take(word)
+        codecs = self._values.get("codec")
+        self._codecs = {spelling(name): inner for name, inner in codecs.items()} if isinstance(codecs, dict) else {}
+        self.names = {*self._values, *self._lists, *self.flags, *map("codec-{}".format, self._codecs)}
+        """Everything that is given, under whatever value."""
 
     def text(self, name: str) -> str:
         """A string; empty when it is not given."""
@@ -86,9 +93,7 @@ class Options:
 
     def codec_words(self, name: str) -> list[str]:
         """What is to be done with codecs: a list inside ``codec``, or flags such as ``codec-strip-all``."""
-        codecs = self._values.get("codec")
-        inner = codecs.get(name) if isinstance(codecs, dict) else None
-        return _texts(inner) + self._lists.get(f"codec-{name}", [])
+        return _texts(self._codecs.get(name)) + self._lists.get(f"codec-{name}", [])
 
     def is_on(self, name: str) -> bool | None:
         """A switch: ``name`` with yes, no, on or off, or the flag alone. None when it is not given."""
@@ -135,16 +140,21 @@ class Options:
         return f"UDP/TLS/{profile}" if "dtls" in parts else profile
 
 
-@lru_cache(maxsize=1024)
 def spelling(name: str) -> str:
-    """The one spelling by which an option is known here."""
+    """The one spelling by which an option is known here; what is too long for an option stays as it is."""
+    return _spelling(name) if len(name) <= _LONGEST_NAME else name
+
+
+@lru_cache(maxsize=1024)
+def _spelling(name: str) -> str:
     return name.strip().lower().replace(" ", "-").replace("_", "-")
 
 
-@lru_cache(maxsize=1024)
 def _list_of(name: str) -> str | None:
     """The list that a flag such as ``replace-origin`` adds to."""
-    return next((known for known in _LISTS if name.startswith(known + "-")), None)
+    if not name.startswith(_LIST_HEADS):
+        return None
+    return next(known for known in _LISTS if name.startswith(known + "-"))
 
 
 def _texts(value: Decoded | None) -> list[str]:

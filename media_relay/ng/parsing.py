@@ -245,7 +245,7 @@ _REFUSED_COMMANDS: Final = {
 }
 
 _Refusal = tuple[str, Callable[[Options], object], str]
-"""The name of an option, whether a request asks for it, and why it cannot have it."""
+"""The option as it is known here, whether its value is one that we refuse, and why."""
 
 
 def _asks(name: str, *values: str) -> Callable[[Options], object]:
@@ -253,7 +253,7 @@ def _asks(name: str, *values: str) -> Callable[[Options], object]:
 
 
 _REFUSED_ANYWHERE: Final[list[_Refusal]] = [
-    ("ICE=force", _asks("ice", "force", "force-relay", "force_relay"), NO_ICE),
+    ("ice", _asks("ice", "force", "force-relay", "force_relay"), NO_ICE),
     ("media-echo", _asks("media-echo", "forward", "backwards", "both", "blackhole", "sinkhole"), NO_FORKS),
     ("audio-player", _asks("audio-player", "transcoding", "always"), NO_PLAYER),
     ("delay-buffer", lambda options: options.number("delay-buffer"), NO_PLAYER),
@@ -261,18 +261,18 @@ _REFUSED_ANYWHERE: Final[list[_Refusal]] = [
 
 _REFUSED_IN_OFFERS: Final[list[_Refusal]] = [
     *_REFUSED_ANYWHERE,
-    ("codec-transcode", lambda options: options.codec_words("transcode"), NO_TRANSCODER),
-    ("codec-mask", lambda options: options.codec_words("mask"), NO_TRANSCODER),
-    ("codec-consume", lambda options: options.codec_words("consume"), NO_TRANSCODER),
-    ("codec-accept", lambda options: options.codec_words("accept"), NO_TRANSCODER),
-    ("always-transcode", lambda options: "always-transcode" in options.flags, NO_TRANSCODER),
+    *[
+        (f"codec-{name}", lambda options, name=name: options.codec_words(name), NO_TRANSCODER)
+        for name in ("transcode", "mask", "consume", "accept")
+    ],
+    ("always-transcode", lambda _: True, NO_TRANSCODER),
     ("ptime", lambda options: options.number("ptime"), NO_TRANSCODER),
     ("ptime-reverse", lambda options: options.number("ptime-reverse"), NO_TRANSCODER),
-    ("T.38", lambda options: {"decode", "force"}.intersection(options.words("t.38")), NO_TRANSCODER),
+    ("t.38", lambda options: {"decode", "force"}.intersection(options.words("t.38")), NO_TRANSCODER),
 ]
 
 
 def _refuse(options: Options, refusals: list[_Refusal]) -> None:
     for name, is_asked, reason in refusals:
-        if is_asked(options):
+        if name in options.names and is_asked(options):
             raise NgError(f"{name}: {reason}")

@@ -91,7 +91,7 @@ class NgService:
             self._log.exception("ng-failed", **_facts(message))
             return error_reply("internal error")
         self.served[kind, "exhausted" if reply["result"] == LOAD_LIMIT else "ok"] += 1
-        self._log.debug("ng-done", **_facts(message), **({"warning": reply["warning"]} if "warning" in reply else {}))
+        self._log.debug("ng-done", command=kind, call=getattr(request, "call_id", ""), warning=reply.get("warning"))
         return reply
 
 

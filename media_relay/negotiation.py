@@ -1,5 +1,6 @@
 """One offer or answer applied to a dialogue: ports opened, sources expected, exits wired, the SDP moved to us. Pure."""
 
+from functools import lru_cache
 from ipaddress import ip_address
 
 from media_relay.call import Call, Dialogue, Side, Stream
@@ -256,10 +257,17 @@ def _socket_address(endpoint: Endpoint | None, believed_host: str | None, family
     """
     if endpoint is None:
         return None
+    host = _reachable_host(believed_host or endpoint.address.host, family)
+    return (host, endpoint.port) if host else None
+
+
+@lru_cache(maxsize=4096)
+def _reachable_host(host: str, family: str) -> str:
+    """A literal address in the form that sockets report; empty if nothing can be sent there from this family."""
     try:
-        address = ip_address(believed_host or endpoint.address.host)
+        address = ip_address(host)
     except ValueError:
-        return None
+        return ""
     if address.is_unspecified or address.is_multicast or f"IP{address.version}" != family:
-        return None
-    return str(address), endpoint.port
+        return ""
+    return str(address)

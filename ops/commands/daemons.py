@@ -31,7 +31,7 @@ _GUNICORN = ("-m", "gunicorn", "-c", "python:ops.gunicorn_conf", "ops.api:app")
 
 
 def run(config: ConfigOption = None, secrets: SecretsOption = None) -> None:
-    """Run all of Pinhole on this machine: Redis (if none is configured), relay, B2BUA; ops API and CDRs if configured."""
+    """Run all of Pinhole on this machine: Redis, relay, B2BUA, and the ops API and CDR writer where configured."""
     chosen = configuration(config, secrets)
     _require_callers(chosen)
     logs.configure(chosen.settings.logs)

@@ -60,7 +60,7 @@ function refresh() {
   shown = matching;
   spacer.style.height = `${shown.length * rowHeight}px`;
   const all = store.calls.size;
-  setText(byId("shown"), shown.length === all ? `${all.toLocaleString()} calls` : `${shown.length.toLocaleString()} of ${all.toLocaleString()} calls`);
+  setText(byId("shown"), all === 1 ? "" : shown.length === all ? `${all.toLocaleString()} calls` : `${shown.length.toLocaleString()} of ${all.toLocaleString()} calls`);
   const empty = byId("no-calls");
   empty.hidden = shown.length > 0;
   setText(empty, all ? "No call matches." : "No live calls. The next one appears here by itself.");

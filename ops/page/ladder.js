@@ -19,7 +19,7 @@ export function drawLadder(place, lines) {
   const bottom = HEAD + lines.length * ROW + 8;
   const drawing = svg("svg", { width, height: bottom, viewBox: `0 0 ${width} ${bottom}`, role: "group", "aria-label": "SIP ladder" },
     svg("defs", {}, ...["request", "progress", "success", "redirect", "failure", "relay"].map(arrowHead)),
-    ...[...columns].map(([name, x]) => lifeLine(name, x, bottom, lines)));
+    ...[...columns].map(([name, x]) => lifeLine(name, x, bottom, lines, width < NARROW ? 14 : 21)));
   const message = h("div", { class: "message", "aria-live": "polite" });
   const start = lines[0]?.time ?? 0;
   lines.forEach((line, at) => drawing.append(arrow(line, at, start, columns, width, () => show(drawing, message, lines, at))));
@@ -31,22 +31,22 @@ export function drawLadder(place, lines) {
 function lifeLines(lines, width) {
   const called = [...new Set(lines.map((line) => line.leg))].filter((leg) => leg !== "a" && leg !== "relay").sort();
   const names = ["a", "pinhole", ...(lines.some((line) => line.leg === "relay") ? ["relay"] : []), ...(called.length ? called : [])];
-  const left = width < NARROW ? 34 : TIME + 46;
+  const left = width < NARROW ? 44 : TIME + 46;
   const weights = names.map((name) => (name === "relay" ? 0.62 : 1));
   const total = weights.slice(1).reduce((sum, weight) => sum + weight, 0) || 1;
-  const step = (width - left - (width < NARROW ? 34 : 52)) / total;
+  const step = (width - left - (width < NARROW ? 44 : 52)) / total;
   let x = left;
   return new Map(names.map((name, at) => [name, (x = at ? x + weights[at] * step : left)]));
 }
 
 const TITLES = { a: "Caller", pinhole: "Pinhole", relay: "Relay" };
 
-function lifeLine(name, x, bottom, lines) {
+function lifeLine(name, x, bottom, lines, room) {
   const peer = name === "pinhole" ? "" : visible(lines.find((line) => line.leg === name)?.peer ?? "");
   const title = TITLES[name] ?? `Called ${name.slice(1)}`;
   return svg("g", { class: `life ${name}` },
     svg("text", { x, y: 18, class: "title" }, title),
-    svg("text", { x, y: 34, class: "peer" }, name === "relay" ? "media" : shortened(peer, 21), svg("title", {}, peer)),
+    svg("text", { x, y: 34, class: "peer" }, name === "relay" ? "media" : shortened(peer, room), svg("title", {}, peer)),
     svg("line", { x1: x, x2: x, y1: HEAD - 14, y2: bottom }));
 }
 

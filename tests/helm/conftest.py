@@ -6,7 +6,6 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 
 from tests.helm.cases import CHART, jobs
 from tests.helm.release import Release
+from tests.support.pythons import newer_pythons
 
 _SCRIPT = Path(__file__).with_name("run_helm.py")
 _LONGEST_S = 100
@@ -23,7 +23,7 @@ _LONGEST_S = 100
 def helm_results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What ``run_helm.py`` says of all jobs."""
     uv = shutil.which("uv") or shutil.which("uv", path=str(CHART.parents[1] / "var" / "uv" / "bin"))
-    python = next(_newer_pythons(), None)
+    python = next(newer_pythons(), None)
     if platform.machine() != "x86_64" or sys.platform != "linux":
         pytest.skip("helm-sdkpy is for Linux on x86-64")
     if uv is None or python is None:
@@ -51,22 +51,6 @@ def release(request: pytest.FixtureRequest, helm_results: dict[str, Any]) -> Rel
     result = helm_results["jobs"][f"values {request.param}"]
     assert result["error"] == ""
     return Release(result["steps"][0]["objects"])
-
-
-def _newer_pythons() -> Iterator[str]:
-    candidates = [sys.executable, *filter(None, map(shutil.which, ("python3.12", "python3.13", "python3")))]
-    if pyenv := shutil.which("pyenv"):
-        root = subprocess.run([pyenv, "root"], capture_output=True, text=True, check=False).stdout.strip()
-        candidates += map(str, sorted(Path(root, "versions").glob("3.1[23].*/bin/python3")))
-    for candidate in candidates:
-        asked = subprocess.run(
-            [candidate, "-c", "import sys; print(sys.version_info >= (3, 12))"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if asked.stdout.strip() == "True":
-            yield candidate
 
 
 def _uv_cache(uv: str) -> dict[str, str]:

@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.helm.cases import REFUSALS, UPGRADES, VALUE_SETS
+from tests.helm.cases import CHART, REFUSALS, UPGRADES, VALUE_SETS
 from tests.helm.release import Manifest, Release
 
 every_value_set = pytest.mark.parametrize("release", VALUE_SETS, indirect=True)
@@ -77,10 +78,10 @@ def test_every_reference_finds_what_it_names(release: Release) -> None:
         for selector in _selectors(item):
             assert any(_is_in(selector, each) for each in labels), (item["kind"], item["metadata"]["name"], selector)
     for service in release.of("Service"):
-        for pod in (spec for _, metadata, spec in release.pods() if _is_in(_pods_of(service), metadata["labels"])):
-            open_ports = {(port["name"], port["protocol"]) for port in _ports(pod)}
-            wanted = {(port["targetPort"], port["protocol"]) for port in service["spec"]["ports"]}
-            assert {port for port in wanted if isinstance(port[0], str)} <= open_ports
+        pods = [spec for _, metadata, spec in release.pods() if _is_in(_pods_of(service), metadata["labels"])]
+        open_ports = {(port["name"], port["protocol"]) for pod in pods for port in _ports(pod)}
+        wanted = {(port["targetPort"], port["protocol"]) for port in service["spec"]["ports"]}
+        assert {port for port in wanted if isinstance(port[0], str)} <= open_ports
     accounts = {item["metadata"]["name"] for item in release.of("ServiceAccount")} | {"default"}
     for name, _, spec in release.pods():
         assert name.endswith("-valkey") or spec["serviceAccountName"] in accounts
@@ -97,6 +98,14 @@ def test_nobody_gets_a_secret_that_is_not_theirs(release: Release) -> None:
         secrets = [source["secret"] for projected in projections for source in projected["sources"]]
         whole = [secret["name"] for secret in secrets if "items" not in secret]
         assert not (whole and name.endswith(("-relay", "-valkey", "-options")))
+
+
+def test_the_alerts_are_those_that_come_with_pinhole(helm_results: dict[str, Any]) -> None:
+    release = Release(helm_results["jobs"]["values metrics"]["steps"][0]["objects"])
+    (rule,) = release.of("PrometheusRule")
+    shipped = yaml.safe_load((CHART.parents[1] / "ops" / "monitoring" / "alerts.yaml").read_text())["groups"]
+    assert rule["spec"]["groups"][:-1] == shipped
+    assert rule["spec"]["groups"][-1]["name"] == "ours"
 
 
 @pytest.mark.parametrize("name", VALUE_SETS)

@@ -147,3 +147,14 @@ def test_passwords_and_redis_come_from_the_mounted_secrets(release: Release, in_
 )
 def test_the_relay_forwards_where_it_is_told_to(release: Release, forwarding: str, in_pod: Pod) -> None:
     assert relay_config(in_pod.load(release, "relay"), "").forwarding == forwarding
+
+
+@pytest.mark.parametrize("release", ["metrics"], indirect=True)
+def test_metrics_are_served_where_the_service_asks(release: Release, in_pod: Pod) -> None:
+    for component, monitoring in (
+        ("b2bua", b2bua_config(in_pod.load(release, "b2bua"), "").monitoring),
+        ("relay", relay_config(in_pod.load(release, "relay"), "").monitoring),
+    ):
+        ports = release.component(component)["spec"]["template"]["spec"]["containers"][0]["ports"]
+        (port,) = (port["containerPort"] for port in ports if port["name"] == "metrics")
+        assert monitoring == (IPV6_FACTS["status.podIP"], port)

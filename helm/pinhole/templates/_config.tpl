@@ -1,7 +1,7 @@
 {{/* The configuration files. Each process gets what it needs: a relay knows no trunk, so a new trunk restarts no relay. */}}
 
 {{- define "pinhole.common" -}}
-data_dir: /tmp/pinhole
+data_dir: /var/lib/pinhole
 redis:
   {{- if .Values.valkey.enabled }}
   url: redis://{{ include "pinhole.fullname" . }}-valkey:6379/0

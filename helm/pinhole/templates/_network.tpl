@@ -59,6 +59,13 @@
 {{- end }}
 - name: PINHOLE_NODE
   value: {{ include "pinhole.node" . }}
+{{- if .Values.metrics.enabled }}
+{{- $address := ternary "[$(POD_IP)]" "$(POD_IP)" (contains ":" .Values.network.sip.address) }}
+- name: PINHOLE_MONITORING__B2BUA
+  value: {{ printf "%s:%v" $address .Values.metrics.b2buaPort | quote }}
+- name: PINHOLE_MONITORING__RELAY
+  value: {{ printf "%s:%v" $address .Values.metrics.relayPort | quote }}
+{{- end }}
 {{- end }}
 
 {{/* The head of a Service that peers reach. Local: a trunk is known by the address it sends from, which must arrive as it is. */}}

@@ -120,6 +120,7 @@ podAntiAffinity:
 - {name: secrets, mountPath: /run/secrets/pinhole, readOnly: true}
 {{- end }}
 - {name: tmp, mountPath: /tmp}
+- {name: data, mountPath: /var/lib/pinhole}
 {{- end }}
 
 {{- define "pinhole.volumes" -}}
@@ -134,6 +135,8 @@ podAntiAffinity:
       {{- . | nindent 6 }}
 {{- end }}
 - name: tmp
+  emptyDir: {}
+- name: data
   emptyDir: {}
 {{- end }}
 

@@ -1,5 +1,6 @@
 """Where the relay takes media: the local addresses, each with its own pool of port pairs. Pure."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -83,6 +84,21 @@ class LocalInterfaces:
                 pool.release(number, now)
                 problem = str(error)
         raise PortsExhaustedError(problem)
+
+    def reopen_pair(self, name: str, address: str, port: int) -> tuple[Interface, MediaPort, MediaPort]:
+        """Bind the very pair that the process before us had. Raises UnknownInterfaceError and PortsExhaustedError."""
+        for interface in self._interfaces:
+            if (interface.name, interface.address) == (name, address):
+                break
+        else:
+            raise UnknownInterfaceError(f"no interface {name[:40]!r} with {address[:40]}")
+        pool = self._pools[address]
+        pool.take(port)
+        try:
+            return interface, *self._bind_pair(address, port)
+        except PortUnavailableError as error:
+            pool.release(port, -math.inf)
+            raise PortsExhaustedError(str(error)) from error
 
     def close_pair(self, rtp: MediaPort, rtcp: MediaPort, now: float) -> None:
         """Unbind a pair and let it rest."""

@@ -16,6 +16,7 @@ and sends there. Learning is what an attacker abuses (RTPBleed): whoever sends f
 """
 
 from enum import Enum, IntEnum
+from typing import NamedTuple
 
 
 class Learning(Enum):
@@ -38,6 +39,17 @@ class Trust(IntEnum):
     SIGNALLING_HOST = 2
     MEDIA_HOST = 3
     MEDIA_ADDRESS = 4
+
+
+class Saved(NamedTuple):
+    """A latch in a form that can be stored."""
+
+    signalled: SocketAddress | None
+    hint: str | None
+    trust: int
+    source: SocketAddress | None
+    destination: SocketAddress | None
+    learning: str
 
 
 class Latch:
@@ -64,6 +76,20 @@ class Latch:
     def signalled_host(self) -> str | None:
         """The host of the address that the side has signalled."""
         return self._signalled[0] if self._signalled else None
+
+    def save(self) -> "Saved":
+        """What another process needs to go on."""
+        return Saved(self._signalled, self._hint, int(self._trust), self.source, self.destination, self.learning.name)
+
+    def restore(self, saved: "Saved") -> None:
+        """Go on where another process was; the window is closed."""
+        self._signalled = _as_address(saved.signalled)
+        self._hint = saved.hint
+        self._trust = Trust(saved.trust)
+        self.source, self.destination = _as_address(saved.source), _as_address(saved.destination)
+        if self.source == self.destination:
+            self.destination = self.source  # engines compare by identity
+        self.learning = Learning[saved.learning]
 
     def expect(self, signalled: SocketAddress | None, hint: str | None, open_until: float) -> None:
         """Open the window until ``open_until`` for a side that has signalled this address in its offer or answer.
@@ -110,3 +136,15 @@ class Latch:
         if self._signalled is not None and host == self._signalled[0]:
             return Trust.MEDIA_ADDRESS if port == self._signalled[1] else Trust.MEDIA_HOST
         return Trust.SIGNALLING_HOST if host == self._hint else Trust.STRANGER
+
+
+def _as_address(stored: SocketAddress | None) -> SocketAddress | None:
+    """A stored address as the tuple that sockets report."""
+    match stored:
+        case None:
+            return None
+        case [str(host), int(port)]:
+            return host, port
+        case [str(host), int(port), int(flow), int(scope)]:
+            return host, port, flow, scope
+    raise ValueError("not an address")

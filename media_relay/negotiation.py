@@ -151,9 +151,13 @@ class Negotiator:
         until = now + self._learn_window_s
         other.rtp.latch.reopen(until)
         other.rtcp.latch.reopen(until)
-        encrypt_ports(described, other)
-        encrypt_ports(other, described)
-        for stream, peer in ((described, other), (other, described)):
+        self.wire(call, described, other)
+
+    def wire(self, call: Call, first: Stream, second: Stream) -> None:
+        """Make the ports of both streams do what is agreed. Raises SdpError when a key cannot be used."""
+        encrypt_ports(first, second)
+        encrypt_ports(second, first)
+        for stream, peer in ((first, second), (second, first)):
             is_rtp = "RTP/" in stream.protocol
             rtcp_exit = (peer.rtp if peer.muxed else peer.rtcp) if is_rtp else None
             stream.rtp.carries_rtp = stream.rtcp.carries_rtp = is_rtp
@@ -164,7 +168,7 @@ class Negotiator:
             stream.rtcp.rtp_exit = peer.rtcp if stream.rtp.dtls else None
             stream.rtcp.rtcp_exit = rtcp_exit
             stream.rtp.tos = stream.rtcp.tos = call.tos
-        for port in (described.rtp, described.rtcp, other.rtp, other.rtcp):
+        for port in (first.rtp, first.rtcp, second.rtp, second.rtcp):
             self._interfaces.refresh(port)
 
     def _settle_codec(self, section: MediaSection, *streams: Stream) -> None:

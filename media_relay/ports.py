@@ -31,6 +31,7 @@ class PortPool:
         self._free = deque(pairs)
         self._resting: deque[tuple[float, int]] = deque()
         self._in_use: set[int] = set()
+        self._taken: set[int] = set()  # still listed as free
 
     @property
     def used(self) -> int:
@@ -41,11 +42,21 @@ class PortPool:
         """The RTP port of a pair that rests no longer. Raises PortsExhaustedError."""
         while self._resting and self._resting[0][0] <= now:
             self._free.append(self._resting.popleft()[1])
-        if not self._free:
-            raise PortsExhaustedError(f"none of {self.total} port pairs is free")
-        port = self._free.popleft()
+        while self._free:
+            port = self._free.popleft()
+            if port in self._taken:
+                self._taken.remove(port)
+                continue
+            self._in_use.add(port)
+            return port
+        raise PortsExhaustedError(f"none of {self.total} port pairs is free")
+
+    def take(self, port: int) -> None:
+        """Use this very pair, as before a restart: nothing may have been released yet. Raises PortsExhaustedError."""
+        if port % 2 or not self.first <= port < self.last or port in self._in_use:
+            raise PortsExhaustedError(f"{port} is no pair that is free")
+        self._taken.add(port)
         self._in_use.add(port)
-        return port
 
     def release(self, port: int, now: float) -> None:
         """Let a pair rest. Raises KeyError when it is not in use: nothing may be released twice."""

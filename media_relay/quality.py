@@ -41,6 +41,15 @@ class Reception:
         """The SSRC last seen; None before the first packet."""
         return self._ssrc if self._ssrc >= 0 else None
 
+    @property
+    def sequence(self) -> int:
+        """The highest sequence number of this SSRC."""
+        return self._highest & 0xFFFF
+
+    def carry_over(self, lost: int) -> None:
+        """Go on with what was missing at a port before this one."""
+        self._lost_before += lost
+
     def set_clock_rate(self, rate: int) -> None:
         """Timestamp units a second of the negotiated codec; 0 (unknown) is taken as 8000."""
         self.rate = rate or _DEFAULT_CLOCK_RATE

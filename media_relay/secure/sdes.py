@@ -7,11 +7,11 @@ takes it, and its answer is handed back, both encrypt to each other and the rela
 Our keys stay the same through all re-offers of a call, so that rollover counters go on (RFC 4568 7.1.4).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from media_relay.secure.srtp import Protector, Unprotector
+from media_relay.secure.srtp import Position, Protector, Unprotector
 from media_relay.secure.suites import SUITES, KeyingError, MasterKey, Suite
 from sdp.errors import SdpError
 from sdp.keying import MAX_CRYPTO_TAG, Crypto
@@ -54,13 +54,15 @@ class Keying:
     """The keys of one stream towards one side. ``remote`` is what the side encrypts with, ``local`` what it is sent."""
 
     __slots__ = (
-        "_own",
         "_protector",
         "_unprotector",
+        "arrived",
         "is_agreed",
         "is_required",
+        "left",
         "local",
         "offered",
+        "own",
         "profile",
         "proposed",
         "remote",
@@ -79,9 +81,13 @@ class Keying:
         """What the side was offered last."""
         self.remote: Crypto | None = None
         self.local: Crypto | None = None
-        self._own: dict[str, bytes] = {}
+        self.own: dict[str, bytes] = {}
+        """Our master keys for this side, by suite."""
         self._unprotector: Unprotector | None = None
         self._protector: Protector | None = None
+        self.arrived: Mapping[int, Position] = {}
+        self.left: Mapping[int, Position] = {}
+        """Where the streams from and to the side were in the process before us; by SSRC."""
 
     @property
     def is_secure(self) -> bool:
@@ -101,7 +107,8 @@ class Keying:
             return None
         key = MasterKey.of(self.remote)
         if self._unprotector is None or self._unprotector.key != key:
-            self._unprotector = Unprotector(key)
+            self._unprotector = Unprotector(key, self.arrived)
+            self.arrived = {}
         return self._unprotector
 
     def protector(self) -> Protector | None:
@@ -110,13 +117,14 @@ class Keying:
             return None
         key = MasterKey.of(self.local)
         if self._protector is None or self._protector.key != key:
-            self._protector = Protector(key)
+            self._protector = Protector(key, self.left)
+            self.left = {}
         return self._protector
 
     def own_line(self, tag: int, suite: Suite, options: SdesOptions, random_bytes: RandomBytes) -> Crypto:
         """A line with our key for this side and suite, made when it is first asked for."""
-        secret = self._own.get(suite.name) or random_bytes(suite.master)
-        self._own[suite.name] = secret
+        secret = self.own.get(suite.name) or random_bytes(suite.master)
+        self.own[suite.name] = secret
         inline = MasterKey(suite, secret).to_inline(padded=options.padded, lifetime=options.lifetime)
         return Crypto(tag, suite.name, inline)
 

@@ -1,4 +1,4 @@
-"""A call between two telephones of ours that proves itself: each plays a tone of its own and records the other's."""
+"""Calls that prove themselves: between two telephones of ours, each with a tone of its own, or from one to a number."""
 
 import time
 from collections.abc import Callable
@@ -66,6 +66,16 @@ class Direction:
         }
 
 
+class FromNumber(Direction):
+    """What was heard of a number: nobody knows what it says, but it must say something nearly throughout."""
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether packets came for nearly as long as there was something to record."""
+        received_s = self.reception.packets * _PACKETISATION_MS / 1000.0
+        return received_s >= max(1.0, _SHARE_HEARD * self.heard.recorded_s)
+
+
 class SyntheticCall:
     """Two registered telephones in a call, from entering the context to leaving it.
 
@@ -78,6 +88,8 @@ class SyntheticCall:
         self._caller_account, self._callee_account = caller, callee
         self._server = server
         self._directory = directory
+        self.setup_s = 0.0
+        """From the call to its answer, once it is answered."""
         self.caller = Phone(caller.user, address)
         try:
             self.callee = Phone(callee.user, address)
@@ -109,9 +121,11 @@ class SyntheticCall:
             phone.play(played)
             if record:
                 phone.record(self._recording(phone))
+        start = time.monotonic()
         self.caller.call(f"sip:{self._callee_account.user}@{self._server}")
         self.callee.answer()
         self.caller.wait_answered()
+        self.setup_s = time.monotonic() - start
         self.callee.wait_answered()
 
     def talk(self, least_s: float, most_s: float, progress: Callable[[float], None] = lambda talked_s: None) -> None:

@@ -1,26 +1,50 @@
-"""``pinhole probe``: a synthetic call through a running system, with a verdict on its audio."""
+"""``pinhole probe``: synthetic calls through a running system, with a verdict on their audio."""
 
-import tempfile
-from pathlib import Path
+import re
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from types import FrameType
 from typing import Annotated
 
 import typer
 
-from ops.commands.common import ConfigOption, Exit, JsonOption, SecretsOption, configuration, fail, output, print_json
+from ops.commands.common import (
+    ConfigOption,
+    Exit,
+    JsonOption,
+    SecretsOption,
+    configuration,
+    errors,
+    fail,
+    output,
+    print_json,
+    shown,
+)
 from ops.commands.demo import quality_table
 from ops.commands.progress import Progress
-from ops.phone import PhoneError
+from ops.probe import Plan, Result, place_call
 from ops.settings import Configuration
-from ops.settings.build import b2bua_config, own_address
-from ops.synthetic_call import Account, Direction, SyntheticCall
+from ops.settings.build import b2bua_config
+from ops.settings.values import HostPort
+from ops.synthetic_call import Account
 
 _RTCP_S = 7.0
+_NUMBER = re.compile(r"[0-9A-Za-z+*._-]{1,64}")
 
 CallerOption = Annotated[str, typer.Option("--from", help="User that calls; else the first one of the configuration.")]
-CalleeOption = Annotated[str, typer.Option("--to", help="User that is called; else the second one.")]
+CalleeOption = Annotated[
+    str, typer.Option("--to", help="User that is called, or any other number, such as an echo test behind a trunk.")
+]
 ServerOption = Annotated[str, typer.Option(help="host:port of the SIP server; else the first UDP socket configured.")]
 SecondsOption = Annotated[float, typer.Option(min=1, max=3600, help="How long to talk; 7 s and more tell the RTT.")]
 MosOption = Annotated[float, typer.Option("--min-mos", min=1, max=4.5, help="What still counts as good.")]
+EveryOption = Annotated[float, typer.Option(min=1, max=86400, help="Call again and again, every so many seconds.")]
+MetricsOption = Annotated[
+    str, typer.Option("--metrics", metavar="PORT", help="With --every: serve the results there ([host:]port).")
+]
 
 
 def probe(
@@ -31,52 +55,116 @@ def probe(
     server: ServerOption = "",
     seconds: SecondsOption = _RTCP_S,
     min_mos: MosOption = 3.6,
+    every: EveryOption | None = None,
+    metrics: MetricsOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Register two of the configured users, have one call the other, and judge the audio of both directions."""
+    """Have one configured user call another, or a number, and judge the audio; once or every so many seconds.
+
+    Exit status 0: the (last) call was good. SIGTERM and Ctrl-C end a repeated probe.
+    """
+    if metrics and every is None:
+        raise typer.BadParameter("is for a probe that is repeated; use --every, too", param_hint="--metrics")
+    place = _metrics_place(metrics) if metrics else None
     chosen = configuration(config, secrets)
-    accounts = _accounts(chosen, caller, callee)
-    server = server or _server(chosen)
+    plan = Plan(*_parties(chosen, caller, callee), server or _server(chosen), seconds, min_mos)
+    if every is None:
+        result = _call(plan)
+        _show(plan, result, as_json)
+    else:
+        result = _repeat(plan, every, place, as_json)
+    raise typer.Exit(Exit.OK if result.is_good else Exit.FAILED)
+
+
+def _call(plan: Plan) -> Result:
     progress = Progress()
     try:
-        directions = _call(*accounts, server, seconds, progress)
-    except PhoneError as error:
-        fail(f"{error}\nis the system at {server} running, and may {accounts[0].user} call {accounts[1].user}?")
+        return place_call(plan, progress)
     finally:
         progress.done()
-    ok = all(direction.is_proven and direction.mos >= min_mos for direction in directions)
+
+
+def _repeat(plan: Plan, every_s: float, place: HostPort | None, as_json: bool) -> Result:
+    """Call until told to stop; returns the last result."""
+    from ops.probe_metrics import ProbeMetrics  # prometheus_client takes 50 ms to import
+
+    results = ProbeMetrics()
+    if place is not None:
+        try:
+            results.serve(place)
+        except OSError as error:
+            fail(f"metrics cannot be served at {place}: {error}")
+    last = Result("no call was placed")
+    with _terminated_as_interrupted():
+        try:
+            while True:
+                start = time.monotonic()
+                last = place_call(plan, lambda step: None)
+                results.note(last)
+                _show_line(plan, last, as_json)
+                time.sleep(max(0.0, start + every_s - time.monotonic()))
+        except KeyboardInterrupt:
+            return last
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Let SIGTERM end what is under way as Ctrl-C does: with telephones that hang up and leave."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _show(plan: Plan, result: Result, as_json: bool) -> None:
     if as_json:
-        print_json({"ok": ok, "server": server, "legs": [direction.facts() for direction in directions]})
-    else:
-        output.print(quality_table(directions))
-        output.print("OK" if ok else f"FAILED: no audio, or a MOS below {min_mos}", style="green" if ok else "red")
-    raise typer.Exit(Exit.OK if ok else Exit.FAILED)
+        print_json(result.facts(plan))
+        return
+    if not result.directions:
+        fail(f"{result.problem}\nis the system at {plan.server} running, and may {plan.caller.user} call there?")
+    output.print(quality_table(result.directions))
+    output.print(shown(f"FAILED: {result.problem}", "red") if result.problem else shown("OK", "green"))
 
 
-def _call(
-    caller: Account, callee: Account, server: str, seconds: float, progress: Progress
-) -> tuple[Direction, Direction]:
-    address = "127.0.0.1" if server.startswith("127.") else own_address()
-    with (
-        tempfile.TemporaryDirectory(prefix="pinhole-probe-") as directory,
-        SyntheticCall(caller, callee, server, Path(directory), address) as call,
-    ):
-        progress(f"{caller.user} and {callee.user} register at {server}")
-        call.register()
-        progress(f"{caller.user} calls {callee.user}")
-        call.connect()
-        call.talk(seconds, seconds, lambda talked_s: progress(f"talking, {talked_s:.0f} of {seconds:.0f} s"))
-        return call.hang_up()
+def _show_line(plan: Plan, result: Result, as_json: bool) -> None:
+    if as_json:
+        print_json({"time": round(time.time(), 3), **result.facts(plan)})
+        return
+    verdict = shown(f"FAILED: {result.problem}", "red") if result.problem else shown("OK", "green")
+    heard = ", ".join(f"{each.listener} MOS {each.mos:.2f}" for each in result.directions)
+    line = shown(f"{datetime.now():%H:%M:%S} set up in {result.setup_s:.2f} s; {heard or 'nothing heard'}; ")
+    (errors if result.problem else output).print(line.append_text(verdict), soft_wrap=True)
 
 
-def _accounts(chosen: Configuration, caller: str, callee: str) -> tuple[Account, Account]:
+def _parties(chosen: Configuration, caller: str, callee: str) -> tuple[Account, Account | str]:
     users = b2bua_config(chosen, "").users
     spare = iter([name for name in users if name not in (caller, callee)])
-    names = [name or next(spare, "") for name in (caller, callee)]
-    for name in names:
-        if name not in users:
-            fail(f"there is no user {name!r}: probe needs two users of the configuration", Exit.CONFIGURATION)
-    return Account(names[0], users[names[0]].password), Account(names[1], users[names[1]].password)
+    caller, callee = (name or next(spare, "") for name in (caller, callee))
+    if caller not in users:
+        fail(f"there is no user {caller!r}: the caller must be in the configuration", Exit.CONFIGURATION)
+    account = Account(caller, users[caller].password)
+    if callee in users:
+        return account, Account(callee, users[callee].password)
+    if not callee:
+        fail("there is nobody to call: configure a second user, or say --to NUMBER", Exit.CONFIGURATION)
+    if not _NUMBER.fullmatch(callee):
+        raise typer.BadParameter(f"{callee!r} is no user and no number", param_hint="--to")
+    return account, callee
+
+
+def _metrics_place(text: str) -> HostPort:
+    try:
+        place = HostPort.parse(f"127.0.0.1:{text}" if text.isdigit() else text)
+        if place.port:
+            return place
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--metrics") from None
+    raise typer.BadParameter("needs a port", param_hint="--metrics")
 
 
 def _server(chosen: Configuration) -> str:

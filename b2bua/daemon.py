@@ -12,6 +12,7 @@ import signal
 import time
 from collections.abc import Iterable
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 import structlog
 import uvloop
@@ -35,6 +36,9 @@ from media_relay.bindings import MEDIA_TIMEOUT, events_key
 from media_relay.monitoring.endpoint import MonitoringEndpoint
 from media_relay.monitoring.process import ProcessMetrics
 from media_relay.redis_link import LINK_ERRORS
+
+if TYPE_CHECKING:
+    from b2bua.call_traces import CallTracer
 
 log = structlog.get_logger(__name__)
 
@@ -74,6 +78,7 @@ class Daemon:
             if config.redis_url and config.relay
             else None
         )
+        self._tracer = _open_tracer(config)
         self._statistics = CallStatistics()
         self._process = ProcessMetrics("b2bua", config.node)
         self._endpoint = self._open_endpoint(config.monitoring) if config.monitoring else None
@@ -130,6 +135,8 @@ class Daemon:
         self._transports.close()
         if self._mirror is not None:
             self._mirror.close()
+        if self._tracer is not None:
+            await self._loop.run_in_executor(None, self._tracer.close)
 
     async def _goodbyes(self) -> None:
         """Wait until both sides of every call know, but no longer than a retransmission or three take."""
@@ -223,6 +230,8 @@ class Daemon:
         record = detail_record(call, self._config.node, self._wall_offset)
         log.info("call-ended", **record)
         self._statistics.add(call)
+        if self._tracer is not None:
+            self._tracer.add(call, self._wall_offset)
         if self._journal is not None:
             self._journal.ended(call.id, record)
         if not self.engine.core.calls:
@@ -328,6 +337,14 @@ class Daemon:
             if self._journal is not None:
                 for name, trunk in self._config.trunks.items():
                     self._journal.trunk(name, core.trunks.fields(trunk, core.admission.load(name), now))
+
+
+def _open_tracer(config: B2buaConfig) -> "CallTracer | None":
+    if not config.traces:
+        return None
+    from b2bua.call_traces import CallTracer  # an optional dependency
+
+    return CallTracer(config.traces, config.node)
 
 
 class _Ids:

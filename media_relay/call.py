@@ -101,15 +101,15 @@ class Side:
 class Dialogue:
     """Two sides between which media flows. ``offerer`` is the index of the side that made the last offer."""
 
-    __slots__ = ("answered", "demux", "ends_at", "offerer", "sides", "via_branch")
+    __slots__ = ("answered", "ends_at", "mux_words", "offerer", "sides", "via_branch")
 
     def __init__(self, sides: tuple[Side, Side], via_branch: str) -> None:
         self.sides = sides
         self.via_branch = via_branch
         self.offerer = 0
         self.answered = False
-        self.demux = False
-        """The offer asked us to end RTCP multiplexing here, whatever the other side can do."""
+        self.mux_words: frozenset[str] = frozenset()
+        """What the last offer asked for in RTCP multiplexing; it holds for the answer, too."""
         self.ends_at: float | None = None
         """When a delete takes effect, if there was one; an offer or answer takes it back."""
 

@@ -50,7 +50,7 @@ class Negotiator:
         if len(document.media) < len(sender.streams):
             raise SdpError(f"{len(document.media)} media sections offered after {len(sender.streams)}")
         _remember(sender, other, request)
-        dialogue.demux = "demux" in request.mux
+        dialogue.mux_words = request.mux
         self._choose_networks(dialogue, document, request)
         for side in dialogue.sides:
             side.streams += [None] * (len(document.media) - len(side.streams))
@@ -70,7 +70,7 @@ class Negotiator:
             theirs.kind, theirs.protocol = section.kind, section.protocol
             theirs.mux_offered = _offers_mux(ours.mux_offered, request.mux)
             self._connect(call, ours, theirs, now)
-            endpoints.append(_offered_endpoint(theirs, other))
+            endpoints.append(_offered_endpoint(theirs, other, request))
         return self._hand_to(other, document, endpoints, request)
 
     def answer(self, call: Call, dialogue: Dialogue, request: Answer, now: float) -> bytes:
@@ -91,7 +91,7 @@ class Negotiator:
                 continue
             self._describe(ours, section, sender, request, now)
             ours.muxed = ours.mux_offered and section.rtcp_mux
-            theirs.muxed = theirs.mux_offered and _accepts_mux(ours.muxed or dialogue.demux, request.mux)
+            theirs.muxed = theirs.mux_offered and _accepts_mux(ours.muxed, dialogue.mux_words | request.mux)
             self._keys.answer(section, ours, theirs, request)
             self._settle_codec(section, ours, theirs)
             self._connect(call, ours, theirs, now)
@@ -196,7 +196,7 @@ class Negotiator:
         """The description as ``side`` shall read it."""
         interface = self._interfaces.select(side.interface_name, side.family)
         own_address = Address.of(side.media_address or interface.signalled)
-        relocate(document, endpoints, own_address)
+        relocate(document, endpoints, own_address, state_holds="original-sendrecv" not in request.flags)
         # This relay is no ICE agent, and gives each section ports of its own: neither may be left on offer.
         remove_ice(document)
         remove_bundle(document)
@@ -236,12 +236,13 @@ def _offers_mux(offered: bool, words: frozenset[str]) -> bool:
 def _accepts_mux(other_side_muxes: bool, words: frozenset[str]) -> bool:
     if "reject" in words:
         return False
-    return other_side_muxes or "accept" in words
+    return other_side_muxes or bool(words & {"accept", "demux"})
 
 
-def _offered_endpoint(stream: Stream, side: Side) -> LocalEndpoint:
-    """RTCP has a port of its own in an offer, in case multiplexing is declined (RFC 5761 5.1.1)."""
-    return LocalEndpoint(_signalled(stream, side), stream.rtp.port, stream.rtcp.port, stream.mux_offered)
+def _offered_endpoint(stream: Stream, side: Side, request: Offer) -> LocalEndpoint:
+    """RTCP has a port of its own in an offer, in case multiplexing is declined (RFC 5761 5.1.1), or cannot be."""
+    rtcp = stream.rtp if "require" in request.mux else stream.rtcp
+    return LocalEndpoint(_signalled(stream, side), stream.rtp.port, rtcp.port, stream.mux_offered)
 
 
 def _answered_endpoint(stream: Stream, side: Side) -> LocalEndpoint:

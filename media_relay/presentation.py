@@ -1,21 +1,9 @@
 """How a description is written for its reader, as the flags of a request ask: what does not touch media. Pure."""
 
-from typing import Final
-
 from media_relay.ng.requests import Answer, Codecs, Description
-from sdp.codec_filter import AUXILIARY, filter_codecs, prefer_codecs
+from sdp.codec_filter import filter_codecs, keep_first_codec, prefer_codecs
 from sdp.document import Document
 from sdp.media import MediaSection
-
-PROFILES: Final = {
-    "RTP/AVP": ("RTP", "AVP"),
-    "RTP/AVPF": ("RTP", "AVPF"),
-    "RTP/SAVP": ("SRTP", "AVP"),
-    "RTP/SAVPF": ("SRTP", "AVPF"),
-    "UDP/TLS/RTP/SAVP": ("DTLS", "AVP"),
-    "UDP/TLS/RTP/SAVPF": ("DTLS", "AVPF"),
-}
-"""How media is secured, and which RTCP rules hold, by profile."""
 
 
 def choose_codecs(section: MediaSection, codecs: Codecs) -> bool:
@@ -42,7 +30,7 @@ def follow_flags(document: Document, request: Description) -> None:
         if "generate-mid" in flags and section.mid is None:
             section.add_attribute("mid", str(position + 1))
         if "single-codec" in flags and isinstance(request, Answer):
-            _keep_first_codec(section)
+            keep_first_codec(section)
     if "strip-extmap" in flags:
         document.session.remove_attributes({"extmap", "extmap-allow-mixed"})
 
@@ -51,11 +39,3 @@ def _write_full_rtcp(section: MediaSection) -> None:
     port, address = section.attribute("rtcp"), section.connection
     section.remove_attributes({"rtcp"})
     section.add_attribute("rtcp", f"{port} {address}" if address else f"{port}")
-
-
-def _keep_first_codec(section: MediaSection) -> None:
-    """Leave one codec, and what goes with it."""
-    media = [codec for codec in section.codecs if codec.name.lower() not in AUXILIARY] if section.is_rtp else []
-    if len(media) > 1:
-        first = media[0]
-        filter_codecs(section, ["all"], [f"{first.name}/{first.clock_rate}/{first.channels}", "telephone-event"])

@@ -35,6 +35,12 @@ def filter_codecs(section: MediaSection, strip: Collection[str], keep: Collectio
     return True
 
 
+def keep_first_codec(section: MediaSection) -> None:
+    """Leave one codec, and DTMF. Raises SdpError as ``filter_codecs`` does."""
+    media = [codec for codec in section.codecs if codec.name.lower() not in AUXILIARY]
+    _remove_payload_types(section, {str(codec.payload_type) for codec in media[1:]})
+
+
 def prefer_codecs(section: MediaSection, names: Iterable[str]) -> None:
     """Put the codecs named first, in the order of the names. Raises SdpError as ``filter_codecs`` does."""
     if not section.is_rtp:

@@ -33,7 +33,11 @@ class LocalEndpoint(NamedTuple):
 
 
 def relocate(
-    document: Document, endpoints: Sequence[LocalEndpoint | None], session_address: Address | None = None
+    document: Document,
+    endpoints: Sequence[LocalEndpoint | None],
+    session_address: Address | None = None,
+    *,
+    state_holds: bool = True,
 ) -> None:
     """Move each media section to its endpoint; None leaves a section's ports as they are.
 
@@ -42,14 +46,15 @@ def relocate(
     by) keeps its old address: it gets a c= line of its own where it used to inherit.
     A document gets no session c= line that had none, and no media c= line that repeats the session's.
 
-    A hold by the address 0.0.0.0 would be lost with that address, so it is turned into a direction (RFC 6337 5.3).
+    A hold by the address 0.0.0.0 would be lost with that address, so it is turned into a direction (RFC 6337 5.3),
+    unless ``state_holds`` is false.
     Only ICE tells such a hold from the placeholder of a trickling browser: call ``remove_ice`` after this, not before.
     Raises SdpError for a malformed c= line.
     """
     if len(endpoints) != len(document.media):
         raise ValueError(f"{len(endpoints)} endpoints for {len(document.media)} media sections")
     for section, endpoint in zip(document.media, endpoints, strict=True):
-        if endpoint is not None:
+        if endpoint is not None and state_holds:
             _state_hold(section)
     inherited = document.session.value("c")
     if inherited is not None and session_address is not None:

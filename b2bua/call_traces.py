@@ -48,7 +48,7 @@ class CallTracer:
         span.end(at(call.ended))
 
     def close(self) -> None:
-        """Send what is left. Blocks while the collector takes it; one that does not answer is given up within seconds."""
+        """Send what is left. Blocks until the collector has it; one that does not answer is given up within seconds."""
         self._provider.shutdown()
 
     def _part(self, call: Span, name: str, start: int, end: int) -> None:

@@ -24,7 +24,7 @@ class Distribution:
 
     def buckets(self) -> list[tuple[str, float]]:
         """Upper bounds as Prometheus writes them, each with the number of values up to it; the last is ``+Inf``."""
-        names = [*(f"{bound:g}" for bound in self._bounds), "+Inf"]
+        names = [*(repr(float(bound)) for bound in self._bounds), "+Inf"]
         cumulated = []
         reached = 0
         for name, count in zip(names, self._counts, strict=True):

@@ -8,7 +8,7 @@ def test_a_bound_belongs_to_its_bucket() -> None:
     values = Distribution((1.0, 2.0))
     for value in (0.5, 1.0, 1.5, 2.0, 7.0):
         values.observe(value)
-    assert values.buckets() == [("1", 2.0), ("2", 4.0), ("+Inf", 5.0)]
+    assert values.buckets() == [("1.0", 2.0), ("2.0", 4.0), ("+Inf", 5.0)]
     assert values.total == 12.0
 
 

@@ -1,5 +1,6 @@
 """The chart installed by real Helm with many sets of values: what comes out is valid, safe, and fits together."""
 
+import re
 from typing import Any
 
 import pytest
@@ -106,6 +107,13 @@ def test_the_alerts_are_those_that_come_with_pinhole(helm_results: dict[str, Any
     shipped = yaml.safe_load((CHART.parents[1] / "ops" / "monitoring" / "alerts.yaml").read_text())["groups"]
     assert rule["spec"]["groups"][:-1] == shipped
     assert rule["spec"]["groups"][-1]["name"] == "ours"
+
+
+def test_the_documentation_lists_every_value_set() -> None:
+    page = (CHART.parents[1] / "docs" / "install.md").read_text()
+    assert set(re.findall(r"^\| (?:example )?`([\w-]+)` \|", page, re.MULTILINE)) == VALUE_SETS.keys()
+    assert f"{len(UPGRADES)} upgrades" in page
+    assert f"{len(REFUSALS)} sets of values" in " ".join(page.split())
 
 
 @pytest.mark.parametrize("name", VALUE_SETS)

@@ -18,6 +18,7 @@ for _name, _command in (
     ("b2bua", daemons.b2bua),
     ("relay", daemons.relay),
     ("ops", daemons.ops),
+    ("cdr", daemons.cdr),
     ("calls", calls.calls),
     ("call", calls.call),
     ("hangup", calls.hangup),

@@ -64,6 +64,16 @@ def ops(config: ConfigOption = None, secrets: SecretsOption = None) -> None:
     os.execve(sys.executable, [sys.executable, *_GUNICORN], {**os.environ, **environment})
 
 
+def cdr(config: ConfigOption = None, secrets: SecretsOption = None) -> None:
+    """Write records of finished calls to the configured file and webhook."""
+    from ops.cdr import daemon
+
+    chosen = configuration(config, secrets)
+    if not daemon.is_wanted(chosen):
+        fail("neither cdr.file nor cdr.webhook is configured", Exit.CONFIGURATION)
+    _serve(chosen, lambda redis_url: daemon.main(chosen, redis_url))
+
+
 def _serve(chosen: Configuration, main: Callable[[str], Any]) -> None:
     logs.configure(chosen.settings.logs)
     with running_redis(chosen) as redis:
@@ -89,6 +99,8 @@ async def _supervise(chosen: Configuration, redis: RunningRedis) -> int:
     names = ["relay", "b2bua"]  # The B2BUA is stopped before the relay, while it can still release its ports.
     if chosen.settings.ops.tokens:
         names.append("ops")
+    if chosen.settings.cdr.file is not None or chosen.settings.cdr.webhook is not None:
+        names.insert(0, "cdr")  # Stopped last: the other two end calls before they go.
     supervisor = Supervisor(
         [Child(name, (*program, name), environment, final_status=Exit.CONFIGURATION) for name in names]
     )

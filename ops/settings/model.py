@@ -234,15 +234,15 @@ class CdrWebhookSettings(Section):
     url: SecretStr
     token: SecretStr | None = None
     token_secret: SecretName | None = None
-    timeout: Seconds = 10.0
+    timeout: Seconds = 5.0
     spool_megabytes: Annotated[float, Field(gt=0, le=100_000)] = 100.0
 
     @model_validator(mode="after")
     def _usable(self) -> "CdrWebhookSettings":
         if self.token is not None and self.token_secret is not None:
             raise ValueError("token and token_secret are both set; keep one")
-        if not re.match(r"https?://[^/\s]", self.url.get_secret_value()):
-            raise ValueError("url must begin with http:// or https:// and a host")
+        if not re.fullmatch(r"https?://[^/:@?#\s]+(:\d{1,5})?(/\S*)?", self.url.get_secret_value(), re.ASCII):
+            raise ValueError("url must be http:// or https://, a host, perhaps a port, and a path")
         return self
 
 

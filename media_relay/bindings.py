@@ -2,7 +2,10 @@
 
 ======================== ======= ===============================================================================
 ``call:{ID}:bindings``   hash    per stream and side: see ``call_fields``; until the call ends, under a lease
+``call:{ID}:resume``     hash    what a restarted relay needs (`media_relay.resumption`): ``shape``, sealed if there is
+                                 a cluster key, and ``progress``, both in base64; the same lease
 ``relay:{NAME}``         hash    heartbeat of a relay process: role, ng address, calls, ports, version, time
+``relay:{NAME}:calls``   set     the calls of a relay, for its next start
 ``relay:{NAME}:events``  stream  ``event=media-timeout call=ID``; the newest 1000
 ======================== ======= ===============================================================================
 
@@ -25,6 +28,16 @@ _LEG_IN_TAG = re.compile(r"(?:^|-)([ab])\d*$")
 def bindings_key(prefix: str, call_id: str) -> str:
     """The hash of a call's bindings."""
     return f"{prefix}call:{{{call_id}}}:bindings"
+
+
+def resume_key(prefix: str, call_id: str) -> str:
+    """The hash from which a call goes on after a restart."""
+    return f"{prefix}call:{{{call_id}}}:resume"
+
+
+def calls_key(prefix: str, node: str) -> str:
+    """The set of a relay's calls."""
+    return f"{prefix}relay:{{{node}}}:calls"
 
 
 def relay_key(prefix: str, node: str) -> str:

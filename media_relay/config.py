@@ -33,7 +33,8 @@ class RelayConfig:
 
     Each interface has the ports from ``port_min`` to ``port_max`` to itself; keep them out of the system's
     ``ip_local_port_range``. ``forwarding`` is ``kernel``, ``userspace`` or ``auto``: the kernel if that is possible.
-    Without ``redis_url`` nothing is published. ``monitoring`` is where metrics and health are served, if anywhere.
+    Without ``redis_url`` nothing is published. ``cluster_key`` is any long secret; without one the keys of encrypted
+    calls are kept nowhere but in memory. ``monitoring`` is where metrics and health are served, if anywhere.
     """
 
     node: str
@@ -47,6 +48,7 @@ class RelayConfig:
     learn_window_s: float = 10.0
     redis_url: str = field(default="", repr=False)
     redis_prefix: str = ""
+    cluster_key: str = field(default="", repr=False)
     bindings_interval_s: float = 3.0
     bindings_lease_s: float = 90.0
     heartbeat_interval_s: float = 2.0

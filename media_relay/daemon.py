@@ -15,6 +15,7 @@ import structlog
 import uvloop
 
 from media_relay.bindings import MEDIA_TIMEOUT
+from media_relay.call_store import PURPOSE, CallStore
 from media_relay.config import RelayConfig
 from media_relay.forwarding import Forwarder
 from media_relay.forwarding.choice import start_forwarder
@@ -25,12 +26,16 @@ from media_relay.monitoring.process import ProcessMetrics
 from media_relay.ng.server import NgServer
 from media_relay.ng.service import NgService
 from media_relay.publisher import Publisher
-from media_relay.redis_link import connect
+from media_relay.redis_link import LINK_ERRORS, connect
+from media_relay.resumption import ResumptionError
+from media_relay.secure.sealing import Seal
 from media_relay.session import Relay
 
 SWEEPS_PER_TIMEOUT: Final = 20
 MAX_SWEEP_INTERVAL_S: Final = 2.0
 RESTART_DELAY_S: Final = 1.0
+RESUME_S: Final = 10.0
+"""How long the calls of the process before may take; those that are restored have their media meanwhile."""
 GC_THRESHOLD: Final = 50_000
 """Net allocations of container objects between collections."""
 
@@ -53,7 +58,10 @@ async def run(config: RelayConfig) -> None:
     forwarder = start_forwarder(config, loop)
     relay = _new_relay(config, forwarder)
     redis = connect(config.redis_url) if config.redis_url else None
-    publisher = Publisher(relay, redis, config) if redis else None
+    store = CallStore(redis, config, _seal(config)) if redis else None
+    publisher = Publisher(relay, redis, config, store) if redis and store else None
+    if publisher and store:
+        await _resume(relay, store, publisher)
     service = NgService(relay, publisher.wake if publisher else relay.changes.clear)
     server = NgServer(loop, config.ng_host, config.ng_port, service)
     host, port = server.address
@@ -79,11 +87,11 @@ async def run(config: RelayConfig) -> None:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     log.info("relay-leaves", node=config.node, calls=len(relay.calls))
-    relay.end_all(monotonic())
-    forwarder.shut_down()
+    relay.end_deleted(monotonic())
     if publisher and redis:
         await publisher.leave()
         await redis.aclose()
+    forwarder.shut_down()
 
 
 def _new_relay(config: RelayConfig, forwarder: Forwarder) -> Relay:
@@ -103,6 +111,28 @@ def _new_relay(config: RelayConfig, forwarder: Forwarder) -> Relay:
         epoch=time() - monotonic(),
         started=monotonic(),
     )
+
+
+def _seal(config: RelayConfig) -> Seal | None:
+    return Seal(config.cluster_key.encode(), PURPOSE, secrets.token_bytes) if config.cluster_key else None
+
+
+async def _resume(relay: Relay, store: CallStore, publisher: Publisher) -> None:
+    """Go on with the calls of the process before us. Redis is not waited for: new calls must not either."""
+    resumed = 0
+    try:
+        async with asyncio.timeout(RESUME_S):
+            async for stored in store.load():
+                try:
+                    relay.resume(*stored, monotonic())
+                    publisher.adopt(stored.id)
+                    resumed += 1
+                except ResumptionError as error:
+                    log.warning("call-not-resumed", call=stored.id, reason=str(error))
+    except LINK_ERRORS as error:
+        log.warning("redis-away", error=str(error))
+    if resumed:
+        log.info("calls-resumed", calls=resumed)
 
 
 async def _sweep(config: RelayConfig, relay: Relay, publisher: Publisher | None) -> None:

@@ -24,6 +24,7 @@ from media_relay.bindings import (
     relay_key,
 )
 from media_relay.call import Call
+from media_relay.call_store import CallStore
 from media_relay.config import RelayConfig
 from media_relay.redis_link import LINK_ERRORS
 from media_relay.session import Relay
@@ -51,8 +52,9 @@ class _Written:
 class Publisher:
     """Publishes the calls of ``relay``, its heartbeat and its events. Call ``wake`` when ``relay.changes`` has news."""
 
-    def __init__(self, relay: Relay, redis: "Redis | RedisCluster", config: RelayConfig) -> None:
+    def __init__(self, relay: Relay, redis: "Redis | RedisCluster", config: RelayConfig, store: CallStore) -> None:
         self._relay = relay
+        self._store = store
         self._redis = redis
         self._config = config
         self.facts: dict[str, str] = {}
@@ -61,7 +63,7 @@ class Publisher:
         self._written: dict[str, _Written] = {}
         self._rounds: deque[tuple[float, str]] = deque()  # when to look at a call's counters; each written call once
         self._due: set[str] = set()
-        self._reshaped: set[str] = set()  # due calls that may have fewer streams than what is written
+        self._reshaped: set[str] = set()  # due calls that were signalled, and may have fewer streams than before
         self._gone: set[str] = set()
         self._events: deque[tuple[str, str]] = deque(maxlen=EVENTS_KEPT)
         self._is_away = False
@@ -75,6 +77,11 @@ class Publisher:
     def pending(self) -> int:
         """Calls with something to write."""
         return len(self._due) + len(self._gone)
+
+    def adopt(self, call_id: str) -> None:
+        """Take over what the process before us has written of a call that goes on."""
+        self._written[call_id] = _Written(-1, 0.0)
+        self._rounds.append((0.0, call_id))
 
     def wake(self) -> None:
         """Have the news written soon."""
@@ -101,9 +108,11 @@ class Publisher:
             await self._wait_for_news(min(next_heartbeat, next_counters) - monotonic())
 
     async def leave(self) -> None:
-        """Take back what is published, after the calls have ended; the leases do it when Redis is away."""
+        """Write the last of every call, for the process after us; without one the leases remove it."""
         self._collect_news()
+        self._due.update(self._written.keys() & self._relay.calls.keys())
         try:
+            await self._write_due(monotonic())
             await self._delete_gone()
             await self._redis.delete(relay_key(self._config.redis_prefix, self._config.node))
         except LINK_ERRORS as error:
@@ -126,6 +135,7 @@ class Publisher:
             if self._is_away:
                 self._is_away = False
                 self._due.update(self._written)
+                self._reshaped.update(self._written)
                 log.info("redis-back", calls=len(self._written))
             if count:
                 self._due.update(self._changed_calls(now))
@@ -140,7 +150,7 @@ class Publisher:
     def _collect_news(self) -> None:
         changes = self._relay.changes
         self._due |= changes.updated
-        self._reshaped |= changes.updated & self._written.keys()
+        self._reshaped |= changes.updated
         self._due -= changes.deleted
         self._reshaped -= changes.deleted
         self._gone |= changes.deleted & self._written.keys()
@@ -176,6 +186,7 @@ class Publisher:
                 if fields:
                     pipeline.hset(key, items=_flat(fields))
                     pipeline.expire(key, math.ceil(self._config.bindings_lease_s))
+                self._store.queue(pipeline, call, self._relay.epoch, has_new_shape=call_id in self._reshaped)
                 written[call_id] = _Written(packets_seen(call), now + self._config.bindings_lease_s / 3)
             # Noted before the outcome is known: what may be in Redis must be deleted with the call.
             new = written.keys() - self._written.keys()
@@ -191,6 +202,7 @@ class Publisher:
             ended = [call_id for call_id in batch if call_id not in self._relay.calls]
             for call_id in ended:
                 pipeline.delete(bindings_key(self._config.redis_prefix, call_id))
+                self._store.queue_deletion(pipeline, call_id)
             await pipeline.execute()
             for call_id in ended:
                 self._written.pop(call_id, None)
@@ -214,6 +226,7 @@ class Publisher:
         }
         pipeline.hset(key, items=_flat({**self.facts, **counts}))
         pipeline.expire(key, max(5, math.ceil(3 * self._config.heartbeat_interval_s)))
+        self._store.queue_renewal(pipeline)
         await pipeline.execute()
 
 

@@ -30,6 +30,7 @@ from media_relay.ng.requests import (
 )
 from media_relay.ports import PortsExhaustedError
 from media_relay.relay_statistics import Tally, describe_relay
+from media_relay.resumption import ResumptionError, unpack_call
 from media_relay.secure.exchange import KeyExchange
 from media_relay.statistics import describe
 from media_relay.traffic import Traffic
@@ -116,6 +117,19 @@ class Relay:
             case Recording():
                 raise NgError("this relay records nothing")
 
+    def resume(self, call_id: str, shape: bytes, progress: bytes, now: float) -> None:
+        """Go on with a call of the process before us (`media_relay.resumption`). Raises ResumptionError."""
+        if call_id in self.calls:
+            raise ResumptionError("it has begun anew")
+        call = unpack_call(call_id, shape, progress, self.interfaces, self._negotiator.wire, self.epoch, now)
+        self.calls[call_id] = call
+        if call.next_check is not None:
+            self._check_at(call, now + self._media_timeout_s)
+        for dialogue in call.dialogues:
+            if dialogue.ends_at is not None:
+                heappush(self._endings, (dialogue.ends_at, call_id))
+        self.changes.updated.add(call_id)
+
     def end_due(self, now: float) -> None:
         """End what was deleted with a delay that is over; to be called every second or so."""
         while self._endings and self._endings[0][0] <= now:
@@ -153,10 +167,10 @@ class Relay:
         streams = [stream for dialogue in dialogues for _, *pair in dialogue.stream_pairs() for stream in pair]
         self.interfaces.read([port for stream in streams for port in (stream.rtp, stream.rtcp)])
 
-    def end_all(self, now: float) -> None:
-        """End every call, as the process is about to leave."""
+    def end_deleted(self, now: float) -> None:
+        """End what was deleted with a delay that is not over, as the process is about to leave."""
         for call in list(self.calls.values()):
-            self._end(call, now)
+            self._end_dialogues(call, [dialogue for dialogue in call.dialogues if dialogue.ends_at is not None], now)
 
     def _last_heard(self, call: Call) -> float | None:
         """When the silence of a call began at the earliest; None if it may be silent."""
@@ -240,6 +254,7 @@ class Relay:
         call = self._existing(request.call_id)
         move_gate(call, request)
         self._apply_gates(call)
+        self.changes.updated.add(call.id)
         return {"result": "ok"}
 
     def _follow_gates(self, call: Call, request: Description) -> None:

@@ -95,6 +95,13 @@ class _Direction:
         resumed = self._resumed.get(ssrc)
         return resumed.rollover if resumed else 0
 
+    def positions(self, ssrc: int | None, sequence: int) -> dict[int, Position]:
+        """Where another process goes on: with the SSRC whose last packet had this number, and with those still due."""
+        found = dict(self._resumed)
+        if ssrc is not None:
+            found[ssrc] = Position(self.rollover(ssrc), sequence)
+        return found
+
     @property
     def _handle(self) -> int:
         return int(_ffi.cast("uintptr_t", self._session[0]))
@@ -212,9 +219,12 @@ class Protector(_Direction):
         self._begin(ssrc, sequence)
         return True
 
-    def rtcp_sent(self) -> dict[int, int]:
-        """How many RTCP packets were protected, by SSRC: no index may be used again."""
-        return {**{ssrc: position.rtcp_sent for ssrc, position in self._resumed.items()}, **self._rtcp_sent}
+    def positions(self, ssrc: int | None, sequence: int) -> dict[int, Position]:
+        """As above, and how many RTCP packets were sent: no SRTCP index may be used again."""
+        found = super().positions(ssrc, sequence)
+        for each, sent in self._rtcp_sent.items():
+            found[each] = found.get(each, Position(self.rollover(each), 0))._replace(rtcp_sent=sent)
+        return found
 
     def _continue_rtcp(self, ssrc: int, sent: int) -> None:
         """Move SRTCP's index past all that may have been used. libsrtp has no function for it but to protect."""

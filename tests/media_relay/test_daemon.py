@@ -55,6 +55,12 @@ class RunningRelay:
         self.ng = NgPeer(("127.0.0.1", self.config.ng_port))
         self.a, self.b = Phone(), Phone()
 
+    def restart(self, number: signal.Signals) -> None:
+        """End the process by a signal and start it again."""
+        self.process.signal(number)
+        self.process.wait(5)
+        self.process.start().wait_ready(("udp", self.config.ng_port))
+
     def close(self) -> None:
         close_all([self.a, self.b])
         self.ng.close()
@@ -249,13 +255,17 @@ def test_a_repeated_cookie_gets_the_same_reply(start_relay: StartRelay) -> None:
     client.close()
 
 
-def test_sigterm_leaves_nothing_behind(start_relay: StartRelay, redis_server: RedisServer) -> None:
+def test_sigterm_leaves_live_calls_and_nothing_else(start_relay: StartRelay, redis_server: RedisServer) -> None:
     relay = start_relay(redis_url=redis_server.url)
-    relay.set_up()
-    wait_for(lambda: redis_server.live_calls() == {"c1"}, 5, "written")
+    relay.set_up("live")
+    relay.set_up("deleted")
+    wait_for(lambda: redis_server.live_calls() == {"live", "deleted"}, 5, "written")
+    relay.request("delete", "deleted")
     relay.process.signal(signal.SIGTERM)
     assert relay.process.wait(5) == 0
-    assert redis_server.client.keys("*") == []
+    kept = {"call:{live}:bindings", "call:{live}:resume", "relay:{r1}:calls"}
+    assert set(redis_server.client.keys("*")) == kept
+    assert all(0 < redis_server.client.ttl(key) <= CONFIG.bindings_lease_s for key in kept)
 
 
 def _entries(streams: Any) -> list[tuple[str, dict[str, str]]]:

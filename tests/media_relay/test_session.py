@@ -336,9 +336,12 @@ def test_a_flood_of_branches_is_bounded() -> None:
     assert len(bench.forwarder.open_ports) == 4 * 32
 
 
-def test_end_all_closes_every_port() -> None:
+def test_what_was_deleted_with_a_delay_ends_with_the_process() -> None:
     bench = RelayBench()
     bench.offer(audio())
-    bench.relay.end_all(bench.now)
+    bench.relay.end_deleted(bench.now)
+    assert list(bench.relay.calls) == ["c"]
+    bench.request("delete", from_tag="a")
+    bench.relay.end_deleted(bench.now)
     assert bench.forwarder.open_ports == {}
     assert bench.relay.calls == {}

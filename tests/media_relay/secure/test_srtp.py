@@ -143,15 +143,16 @@ def test_a_stream_goes_on_in_another_process(box: Box, last: int, next_: int) ->
     reports = [box.protect_rtcp(before, report()) for _ in range(5)]
     assert [hears.unprotect_rtcp(packet) for packet in reports] == [report()] * 5
 
-    position = Position(before.rollover(SSRC), last, before.rtcp_sent()[SSRC])
-    assert position == Position(3, last, 5)
-    protector, unprotector = Protector(key, {SSRC: position}), Unprotector(key, {SSRC: position})
-    assert protector.rollover(SSRC) == 3
+    assert before.positions(SSRC, last) == {SSRC: Position(3, last, 5)}
+    assert after.positions(SSRC, last) == {SSRC: Position(3, last)}
+    protector = Protector(key, before.positions(SSRC, last))
+    unprotector = Unprotector(key, after.positions(SSRC, last))
+    assert protector.positions(None, 0) == before.positions(SSRC, last), "restarted again before any packet"
     assert hears.unprotect_rtcp(box.protect_rtcp(protector, report())) == report(), "an index that was used"
     packet = rtp(3 * 65536 + next_ + (65536 if next_ < last - 0x8000 else 0))
     assert hears.unprotect(box.protect(protector, packet)) == packet
     assert box.unprotect(unprotector, speaks.protect(packet)) == packet
-    assert protector.rtcp_sent()[SSRC] > position.rtcp_sent
+    assert protector.positions(SSRC, next_)[SSRC].rtcp_sent > 5
 
 
 def test_without_a_position_the_peers_could_not_be_understood(box: Box) -> None:

@@ -70,6 +70,7 @@ def relay_config(configuration: Configuration, redis_url: str) -> RelayConfig:
         learn_window_s=relay.learn_window,
         redis_url=redis_url,
         redis_prefix=settings.redis.prefix,
+        cluster_key=settings.cluster_key.get_secret_value() if settings.cluster_key is not None else "",
         forwarding=relay.forwarding,
         monitoring=_pair(settings.monitoring.relay),
     )

@@ -311,6 +311,7 @@ class Settings(BaseSettings):
         ListenSettings(transport=Transport.TCP, address="0.0.0.0"),
     )
     advertise: Place | None = None
+    cluster_key: Annotated[SecretStr, Field(min_length=16)] | None = None
     trunks: dict[Name, TrunkSettings] = {}
     routes: tuple[RouteSettings, ...] = ()
     users: dict[UserName, UserSettings] = {}

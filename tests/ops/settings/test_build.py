@@ -91,3 +91,11 @@ def test_the_relay_is_built() -> None:
     assert (built.ng_host, built.ng_port, built.port_min, built.port_max) == ("127.0.0.1", 2300, 30000, 30009)
     assert [interface.signalled for interface in built.interfaces] == ["10.0.0.5", "2001:db8::5"]
     assert (built.media_timeout_s, built.redis_url, built.redis_prefix) == (7.0, "redis://x", "p:")
+
+
+def test_the_cluster_key_comes_from_the_secrets_directory(tmp_path: Path) -> None:
+    assert relay_config(configuration(), "").cluster_key == ""
+    (tmp_path / "cluster_key").write_text("a secret of all nodes\n")
+    built = relay_config(configuration(tmp_path), "")
+    assert built.cluster_key == "a secret of all nodes"
+    assert "a secret" not in repr(built)

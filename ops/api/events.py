@@ -60,6 +60,7 @@ async def _until_gone(receive: Receive) -> None:
 
 @router.get(
     "/events",
+    status_code=200,  # FastAPI would look for it in the constructor of the response class
     response_class=EventStream,
     responses={**READING, 200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
 )

@@ -73,7 +73,7 @@ def test_a_torn_write_is_cut_off(tmp_path: Path) -> None:
     file.append([b"one\n"], "1-0")
     file.close()
     with path.open("ab") as torn:
-        torn.write(b"tw")
+        torn.write(b"two and much more that was never committed")
     file = JournalFile(path, full=1000, keep=0)
     file.append([b"two\n"], "2-0")
     assert (path.read_bytes(), file.entry) == (b"one\ntwo\n", "2-0")

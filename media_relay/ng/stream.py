@@ -6,7 +6,7 @@ keep others out by holding connections open.
 
 import asyncio
 import socket
-from typing import Final
+from typing import Final, cast
 
 from media_relay.ng.framing import Framing
 from media_relay.ng.service import NgService
@@ -57,8 +57,7 @@ class _Connection(asyncio.Protocol):
         self._idle: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's own, which inherits from none of asyncio's
         self._wait()
 
     def data_received(self, data: bytes) -> None:

@@ -2,14 +2,13 @@
 
 import typer
 
-from ops.commands import calls, check, daemons, demo, probe
+from ops.commands import calls, check, daemons, demo, probe, system, tail
 
 app = typer.Typer(
     name="pinhole",
     help="SIP back-to-back user agent and RTP relay. Exit status: 0 done, 1 failed, 2 wrong usage, "
     "3 the configuration cannot be used, 4 Redis or the system cannot be reached.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_show_locals=False,  # Locals may hold passwords.
     rich_markup_mode=None,
 )
@@ -22,6 +21,11 @@ for _name, _command in (
     ("calls", calls.calls),
     ("call", calls.call),
     ("hangup", calls.hangup),
+    ("nodes", system.nodes),
+    ("trunks", system.trunks),
+    ("registrations", system.registrations),
+    ("tail", tail.tail),
+    ("top", tail.top),
     ("check", check.check),
     ("probe", probe.probe),
     ("demo", demo.demo),

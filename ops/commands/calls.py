@@ -1,10 +1,9 @@
 """``pinhole calls``, ``call`` and ``hangup``: the live calls, read from Redis; a running node is never disturbed."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Group
@@ -13,7 +12,6 @@ from rich.table import Table
 
 from ops.commands.common import (
     ConfigOption,
-    Exit,
     JsonOption,
     SecretsOption,
     configuration,
@@ -22,13 +20,11 @@ from ops.commands.common import (
     print_json,
     shown,
 )
+from ops.commands.store import duration, find, number, open_store
 from ops.ladder import draw
-from ops.settings.build import redis_url
 
 if TYPE_CHECKING:
     from b2bua.store import CallStore
-
-Found = TypeVar("Found")
 
 _WATCH_S = 1.0
 _HANGUP_S = 5.0
@@ -42,7 +38,7 @@ def calls(
     config: ConfigOption = None, secrets: SecretsOption = None, watch: WatchOption = False, as_json: JsonOption = False
 ) -> None:
     """List the live calls."""
-    with _store(config, secrets) as store:
+    with open_store(configuration(config, secrets)) as store:
         if as_json:
             _print_json_calls(store, watch)
         elif watch:
@@ -55,8 +51,8 @@ def call(
     call_id: CallArgument, config: ConfigOption = None, secrets: SecretsOption = None, as_json: JsonOption = False
 ) -> None:
     """Show all of one call: its fields, the relay's bindings, its ladder. Of an ended call the ladder stays a while."""
-    with _store(config, secrets) as store:
-        found = _find(store.call, call_id)
+    with open_store(configuration(config, secrets)) as store:
+        found = find(store.call, call_id)
     if as_json:
         print_json(found)
         return
@@ -70,46 +66,22 @@ def call(
             output.print(shown(line), soft_wrap=True)
 
 
-def hangup(call_id: CallArgument, config: ConfigOption = None, secrets: SecretsOption = None) -> None:
+def hangup(
+    call_id: CallArgument, config: ConfigOption = None, secrets: SecretsOption = None, as_json: JsonOption = False
+) -> None:
     """End a call, and wait until it is over."""
-    with _store(config, secrets) as store:
-        node = _find(store.hangup, call_id)
+    with open_store(configuration(config, secrets)) as store:
+        node = find(store.hangup, call_id)
         deadline = time.monotonic() + _HANGUP_S
         while time.monotonic() < deadline:
             if not _is_live(store, call_id):
-                output.print(shown(f"{node} has ended {call_id}"))
+                if as_json:
+                    print_json({"call": call_id, "node": node, "ended": True})
+                else:
+                    output.print(shown(f"{node} has ended {call_id}"))
                 return
             time.sleep(_POLL_S)
     fail(f"{node} was asked to end {call_id}, but the call is still there after {_HANGUP_S:.0f} s")
-
-
-@contextmanager
-def _store(config: ConfigOption, secrets: SecretsOption) -> Iterator["CallStore"]:
-    from b2bua.store import CallStore, StoreError  # redis-py takes 0.2 s to import
-
-    chosen = configuration(config, secrets)
-    embedded = chosen.settings.redis.url is None
-    try:
-        with CallStore(redis_url(chosen), chosen.settings.redis.prefix) as store:
-            yield store
-    except StoreError as error:
-        hint = (
-            f"the embedded one lives under {chosen.data_dir} while `pinhole run` runs with this configuration"
-            if embedded
-            else "see redis.url in the configuration"
-        )
-        fail(f"{error}\n{hint}", Exit.UNREACHABLE)
-
-
-def _find(look: Callable[[str], Found], call_id: str) -> Found:
-    from b2bua.store import NodeGoneError, UnknownCallError
-
-    try:
-        return look(call_id)
-    except NodeGoneError as error:
-        fail(str(error), Exit.UNREACHABLE)
-    except UnknownCallError:
-        fail(f"there is no call {call_id!r}; `pinhole calls` lists the live ones")
 
 
 def _is_live(store: "CallStore", call_id: str) -> bool:
@@ -142,18 +114,23 @@ def _watch(store: "CallStore") -> None:
 
 
 def _table(calls: list[dict[str, str]], nodes: list[dict[str, str]], now: float) -> Group:
+    alive = [node["name"] for node in nodes if node.get("alive") == "yes"]
+    summary = shown(f"{len(calls)} calls, nodes: {', '.join(alive) or 'none alive'}", "dim")
+    return Group(calls_table(calls, now), summary) if calls else Group(summary)
+
+
+def calls_table(calls: list[dict[str, str]], now: float) -> Table:
+    """Calls as a table; ``now`` is Unix time."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("ID", "state", "from", "to", "in", "out", "node", "since", "for"):
         table.add_column(heading, justify="right" if heading == "for" else "left", no_wrap=heading == "ID")
     for each in calls:
         names = ("id", "state", "from", "to", "trunk_in", "trunk_out", "owner")
-        created = _number(each.get("created", ""))
+        created = number(each.get("created", ""))
         since = datetime.fromtimestamp(created).strftime("%H:%M:%S") if created else ""
-        age = _duration(now - created) if created else ""
+        age = duration(now - created) if created else ""
         table.add_row(*(shown(each.get(name, "")) for name in names), since, age)
-    alive = [node["name"] for node in nodes if node.get("alive") == "yes"]
-    summary = f"{len(calls)} calls, nodes: {', '.join(alive) or 'none alive'}"
-    return Group(table, shown(summary, "dim")) if calls else Group(shown(summary, "dim"))
+    return table
 
 
 def _fields_table(fields: Mapping[str, str]) -> Table:
@@ -161,18 +138,3 @@ def _fields_table(fields: Mapping[str, str]) -> Table:
     for name, value in fields.items():
         table.add_row(shown(name, "cyan"), shown(value))
     return table
-
-
-def _number(text: str) -> float:
-    """A time in Redis; 0 for what is none, for anyone may have written there."""
-    try:
-        number = float(text)
-    except ValueError:
-        return 0.0
-    return number if 0 < number < 1e11 else 0.0
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(max(0, int(seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}"

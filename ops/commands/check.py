@@ -5,16 +5,19 @@ from pathlib import Path
 
 from rich.table import Table
 
-from ops.commands.common import ConfigOption, SecretsOption, configuration, output, shown
+from ops.commands.common import ConfigOption, JsonOption, SecretsOption, configuration, output, print_json, shown
 from ops.settings import Configuration
 from ops.settings.build import b2bua_config, relay_config
 
 _EPHEMERAL_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
-def check(config: ConfigOption = None, secrets: SecretsOption = None) -> None:
+def check(config: ConfigOption = None, secrets: SecretsOption = None, as_json: JsonOption = False) -> None:
     """Validate the configuration and say what is wrong where; exit status 3 if it cannot be used."""
     chosen = configuration(config, secrets)
+    if as_json:
+        print_json({"valid": True, "file": str(chosen.file or ""), "doubts": list(_doubts(chosen))})
+        return
     output.print(_summary(chosen))
     for doubt in _doubts(chosen):
         output.print(shown(f"doubtful: {doubt}", "yellow"), soft_wrap=True)

@@ -1,6 +1,7 @@
 """The whole system as `./run demo` shows it, and the commands that look at it while it runs."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from ops.demo import LADDER_KEPT_S, run_demo
 from ops.demo_system import DemoError, DemoSystem
 from ops.phone.audio import write_tone
 from ops.synthetic_call import SyntheticCall
+from tests.support.ops import OpsClient
+from tests.support.processes import wait_for
 
 PINHOLE = Path(sys.executable).with_name("pinhole")
 
@@ -82,3 +85,21 @@ def test_a_system_that_does_not_start_is_told_with_its_log(monkeypatch: pytest.M
 def _pinhole(system: DemoSystem, *arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [PINHOLE, *arguments, "--config", str(system.config_path)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def test_a_demo_that_is_kept_has_a_page_with_a_call_on_it() -> None:
+    command = [PINHOLE, "demo", "--keep", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as demo:
+        try:
+            assert demo.stdout is not None
+            address, _, token = json.loads(demo.stdout.readline())["page"].partition("/#token=")
+            client = OpsClient(address.removeprefix("http://"))
+            wait_for(lambda: _answered(client, token) == [("alice", "bob")], 15, "the page's API has the call")
+        finally:
+            demo.send_signal(signal.SIGINT)
+            demo.wait(20)
+
+
+def _answered(client: OpsClient, token: str) -> list[tuple[str, str]]:
+    calls = client.ask("/api/v1/calls?state=answered", token=token).data["calls"]
+    return [(call["from"], call["to"]) for call in calls]

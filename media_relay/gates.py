@@ -54,7 +54,8 @@ def _is_meant(side: Side, request: Block) -> bool:
         return request.from_tag in side.tags
     if request.label:
         return request.label == side.label
-    return any(stream is not None and stream.rtp.latch.signalled_host == request.address for stream in side.streams)
+    signalled = [stream.rtp.latch.signalled for stream in side.streams if stream is not None]
+    return any(address is not None and address[0] == request.address for address in signalled)
 
 
 def _blocked(closed: set[Gate], side: Side, position: int) -> frozenset[int]:

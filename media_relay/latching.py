@@ -73,9 +73,9 @@ class Latch:
         self.destination: SocketAddress | None = None
 
     @property
-    def signalled_host(self) -> str | None:
-        """The host of the address that the side has signalled."""
-        return self._signalled[0] if self._signalled else None
+    def signalled(self) -> SocketAddress | None:
+        """The address that the side has signalled."""
+        return self._signalled
 
     def save(self) -> "Saved":
         """What another process needs to go on."""

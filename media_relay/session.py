@@ -10,10 +10,12 @@ from heapq import heappop, heappush
 from typing import Final
 
 from media_relay.call import Call, Dialogue, Side
+from media_relay.digit_watch import watch_digits
 from media_relay.gates import apply_gates, move_gate
 from media_relay.interfaces import LocalInterfaces, UnknownInterfaceError
 from media_relay.negotiation import Negotiator
 from media_relay.ng.messages import LOAD_LIMIT, PORTS_EXHAUSTED, NgError, Reply
+from media_relay.ng.parsing import NO_RECORDER
 from media_relay.ng.requests import (
     Answer,
     Block,
@@ -115,13 +117,14 @@ class Relay:
             case Block():
                 return self._block(request)
             case Recording():
-                raise NgError("this relay records nothing")
+                raise NgError(NO_RECORDER)
 
     def resume(self, call_id: str, shape: bytes, progress: bytes, now: float) -> None:
         """Go on with a call of the process before us (`media_relay.resumption`). Raises ResumptionError."""
         if call_id in self.calls:
             raise ResumptionError("it has begun anew")
         call = unpack_call(call_id, shape, progress, self.interfaces, self._negotiator.wire, self.epoch, now)
+        self._watch_digits(call)
         self.calls[call_id] = call
         if call.next_check is not None:
             self._check_at(call, now + self._media_timeout_s)
@@ -269,6 +272,10 @@ class Relay:
         for dialogue in call.dialogues:
             for stream in apply_gates(call, dialogue):
                 self.interfaces.refresh(stream.rtp)
+
+    def _watch_digits(self, call: Call) -> None:
+        for stream in watch_digits(call):
+            self.interfaces.refresh(stream.rtp)
 
     def _query(self, request: Query) -> Reply:
         return self._describe(self._existing(request.call_id))

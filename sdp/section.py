@@ -61,8 +61,7 @@ class Section:
     def remove_attributes(self, names: Collection[str]) -> None:
         """Remove every ``a=`` line whose name is in ``names``."""
         heads = tuple(["a=" + name for name in names])
-        if any(line.startswith(heads) for line in self.lines):
-            self.lines[:] = [line for line in self.lines if attribute_name(line) not in names]
+        self.lines[:] = [line for line in self.lines if not line.startswith(heads) or attribute_name(line) not in names]
 
     def _values_of(self, name: str) -> Iterator[str]:
         head = "a=" + name

@@ -41,11 +41,6 @@ class TrackedLatch(Latch):
         self.generation = 1
 
     @property
-    def signalled(self) -> SocketAddress | None:
-        """The address that the side has signalled."""
-        return self._signalled
-
-    @property
     def hint(self) -> str | None:
         """The host that its signalling came from."""
         return self._hint

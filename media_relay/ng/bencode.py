@@ -66,10 +66,10 @@ def _append(value: Encodable, write: Callable[[bytes], None]) -> None:
     elif isinstance(value, dict | Mapping):
         write(b"d")
         for name, inner in value.items():
-            write(_name(name))
-            if type(inner) is int:  # most of a reply; it saves a call
-                write(b"i%de" % inner)
+            if type(inner) is int:  # most of a reply: that saves a call
+                write(b"%bi%de" % (_name(name), inner))
             else:
+                write(_name(name))
                 _append(inner, write)
         write(b"e")
     elif isinstance(value, list | Sequence):

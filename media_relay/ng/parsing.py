@@ -39,6 +39,7 @@ DEFAULT_LIST_LIMIT: Final = 32
 
 NO_PLAYER: Final = "this relay forwards media and makes none"
 NO_TRANSCODER: Final = "this relay does not transcode"
+NO_RECORDER: Final = "this relay records nothing"
 NO_FORKS: Final = "this relay sends each stream to one receiver"
 NO_ICE: Final = "this relay is no ICE agent"
 
@@ -265,6 +266,7 @@ _REFUSED_IN_OFFERS: Final[list[_Refusal]] = [
         (f"codec-{name}", lambda options, name=name: options.codec_words(name), NO_TRANSCODER)
         for name in ("transcode", "mask", "consume", "accept")
     ],
+    ("record-call", lambda options: options.is_on("record-call"), NO_RECORDER),
     ("always-transcode", lambda _: True, NO_TRANSCODER),
     ("ptime", lambda options: options.number("ptime"), NO_TRANSCODER),
     ("ptime-reverse", lambda options: options.number("ptime-reverse"), NO_TRANSCODER),

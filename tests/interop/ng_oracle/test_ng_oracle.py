@@ -155,3 +155,11 @@ def test_our_descriptions_are_rtpengines(oracle: Oracle) -> None:
     assert {name for name, times in oracle.seen.items() if times} == listed, "a difference that is no more"
     assert oracle.steps >= LEAST_STEPS
     print(f"{oracle.steps} steps; differences by their uses: {dict(oracle.seen)}")
+
+
+def test_the_page_for_readers_lists_the_same_differences() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "instead-of-rtpengine.md").read_text()
+    listed = [(difference.name, difference.reason) for difference in DIFFERENCES]
+    listed += [("another outcome", reason) for reason in OUTCOMES]
+    missing = [name for name, reason in listed if f"| {name} | {reason} |" not in page]
+    assert not missing

@@ -27,6 +27,8 @@ def offer(**fields: Decoded) -> Offer:
         ({"flags": [b"codec-accept=all"]}, "does not transcode"),
         ({"flags": [b"always transcode"]}, "does not transcode"),
         ({"ptime": 40}, "does not transcode"),
+        ({"record call": b"on"}, "records nothing"),
+        ({"flags": [b"record-call"]}, "records nothing"),
         ({"T.38": [b"decode"]}, "does not transcode"),
         ({"flags": [b"T.38=force"]}, "does not transcode"),
         ({"media echo": b"both"}, "one receiver"),
@@ -96,7 +98,7 @@ def test_what_an_offer_may_say() -> None:
             "TOS": 184,
             "label": b"caller",
             "metadata": b"k:v",
-            "record call": b"on",
+            "record call": b"off",
             "supports": [b"load limit"],
             "DTLS": b"off",
             "SDES": [b"off"],
@@ -105,7 +107,7 @@ def test_what_an_offer_may_say() -> None:
         }
     )
     assert (request.media_address, request.tos, request.label) == ("203.0.113.9", 184, "caller")
-    assert (request.metadata, request.record, request.drop_traffic) == ("k:v", True, True)
+    assert (request.metadata, request.record, request.drop_traffic) == ("k:v", False, True)
     assert request.understands_load_limit
     assert (request.dtls, request.sdes) == ("off", ("off",))
     assert (request.codecs.strip, request.codecs.keep, request.codecs.first) == (("all",), ("PCMU",), ("PCMU",))

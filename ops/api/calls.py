@@ -46,7 +46,7 @@ async def list_calls(
     """Live calls, the newest first, a page at a time."""
     wanted = CallFilter(number, trunk, node, state or "", older_than, younger_than)
     page = await backend.redis.page(wanted, limit, _position(cursor))
-    following = f"{page.next.created:.6f}_{page.next.call_id}" if page.next is not None else None
+    following = f"{page.next.created!r}_{page.next.call_id}" if page.next is not None else None
     return CallList(calls=[Call.of(row) for row in page.calls], next=following)
 
 

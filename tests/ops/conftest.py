@@ -29,9 +29,9 @@ def start_ops(tmp_path: Path, until_test_ends: Callable[[Process], None]) -> Sta
     return start
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A real, headless Chromium."""
+    """A real, headless Chromium. While it is open Playwright's loop runs in this thread: no other may be started."""
     if shutil.which(_CHROMIUM) is None:
         pytest.skip("not installed: chromium")
     from playwright.sync_api import sync_playwright

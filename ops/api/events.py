@@ -1,4 +1,4 @@
-"""``/api/v1/events``: the server-sent events of ``ops.live``, for any number of watchers and for slow ones."""
+"""``/api/v1/events``: the server-sent events of ``ops.api.live``, for any number of watchers and for slow ones."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 from ops.api.access import READING, Reader
 from ops.api.backend import Uses
 from ops.api.problems import RETRY_AFTER_S, Refusal
-from ops.live import WatcherLost
+from ops.api.live import WatcherLost
 
 router = APIRouter(prefix="/api/v1", tags=["events"])
 

@@ -10,8 +10,8 @@ from starlette.types import Receive, Scope, Send
 
 from ops.api.access import READING, Reader
 from ops.api.backend import Uses
-from ops.api.problems import RETRY_AFTER_S, Refusal
 from ops.api.live import WatcherLost
+from ops.api.problems import RETRY_AFTER_S, Refusal
 
 router = APIRouter(prefix="/api/v1", tags=["events"])
 

@@ -81,7 +81,13 @@ def test_finished_calls_page_by_page(redis_server: RedisServer, start_ops: Start
 
 @pytest.mark.parametrize(
     ("query", "newest"),
-    [("", 9999), ("?number=4989", 9999), ("?trunk=callee&state=answered", 9999), ("?node=n1", 9998), ("?limit=1", 9999)],
+    [
+        ("", 9999),
+        ("?number=4989", 9999),
+        ("?trunk=callee&state=answered", 9999),
+        ("?node=n1", 9998),
+        ("?limit=1", 9999),
+    ],
 )
 def test_the_first_page_of_ten_thousand_calls(
     query: str, newest: int, redis_server: RedisServer, start_ops: StartOps

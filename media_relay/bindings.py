@@ -6,7 +6,8 @@
                                  a cluster key, and ``progress``, both in base64; the same lease
 ``relay:{NAME}``         hash    heartbeat of a relay process: role, ng address, calls, ports, version, time
 ``relay:{NAME}:calls``   set     the calls of a relay, for its next start
-``relay:{NAME}:events``  stream  ``event=media-timeout call=ID``; the newest 1000
+``relay:{NAME}:events``  stream  ``event=media-timeout call=ID``, ``event=dtmf call=ID leg=a digit=5
+                                 duration_ms=100``; the newest 1000
 ======================== ======= ===============================================================================
 
 The braces are part of the key: they are the hash tag that keeps all keys of a call on one shard of a Cluster.
@@ -17,10 +18,12 @@ import re
 from collections.abc import Iterator
 
 from media_relay.call import Call, Dialogue, Stream
+from media_relay.digits import Digit
 from media_relay.latching import SocketAddress
 
 EVENTS_KEPT = 1000
 MEDIA_TIMEOUT = "media-timeout"
+DTMF = "dtmf"
 
 _LEG_IN_TAG = re.compile(r"(?:^|-)([ab])\d*$")
 
@@ -56,7 +59,9 @@ def call_fields(call: Call, epoch: float) -> dict[str, str]:
     ``local`` is our address and port towards the leg, ``peer`` where its media comes from and goes to (empty while
     unknown), ``rtcp`` the same for RTCP (``mux`` when it shares the port), ``codec`` the negotiated one.
     Of what arrives from the leg: ``packets``, ``bytes``, ``lost``, ``refused`` (from other sources), ``jitter_ms``,
-    ``last_seen`` (Unix time, empty for never). Further branches of a forked call have ``fork1.`` and so on in front.
+    ``last_seen`` (Unix time, empty for never), ``rtt_ms`` (from here to the leg and back, empty while unknown), ``mos``
+    (as the relay hears the leg, empty while it has heard little) and ``digits`` (keys pressed, the last 64).
+    Further branches of a forked call have ``fork1.`` and so on in front.
     """
     fields: dict[str, str] = {}
     for number, dialogue in enumerate(call.dialogues):
@@ -74,6 +79,15 @@ def packets_seen(call: Call) -> int:
         for _, *pair in dialogue.stream_pairs()
         for stream in pair
     )
+
+
+def take_digits(call: Call) -> Iterator[tuple[str, Digit]]:
+    """The keys that were pressed since the last call, each with its leg."""
+    for dialogue in call.dialogues:
+        for _, *pair in dialogue.stream_pairs():
+            for leg, stream in zip(_legs(dialogue), pair, strict=True):
+                while stream.rtp.digits is not None and stream.rtp.digits.news:
+                    yield leg, stream.rtp.digits.news.popleft()
 
 
 def _named_streams(dialogue: Dialogue) -> Iterator[tuple[str, Stream]]:
@@ -106,6 +120,9 @@ def _stream_fields(stream: Stream, epoch: float) -> Iterator[tuple[str, str]]:
     yield "refused", str(rtp.refused)
     yield "jitter_ms", f"{rtp.reception.jitter_ms:.1f}"
     yield "last_seen", f"{rtp.last_seen + epoch:.3f}" if rtp.last_seen else ""
+    yield "rtt_ms", f"{stream.round_trip_s * 1000:.0f}" if stream.round_trip_s else ""
+    yield "mos", f"{score:.2f}" if (score := stream.mos) is not None else ""
+    yield "digits", "".join(rtp.digits.pressed) if rtp.digits else ""
 
 
 def _host_and_port(address: SocketAddress | None) -> str:

@@ -13,12 +13,18 @@ the early media of one branch never mixes with another's.
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 from media_relay.config import Interface
+from media_relay.e_model import mos
 from media_relay.forwarding import MediaPort
 from media_relay.ng.requests import Gate
 from media_relay.secure.sdes import Keying
 from sdp.media import Direction
+
+LEAST_PACKETS: Final = 50
+"""A second of audio; fewer packets say nothing about quality."""
+PACKETISATION_MS: Final = 20.0
 
 
 class Stream:
@@ -52,6 +58,22 @@ class Stream:
         self.mux_offered = False
         """In the offer under way: by this side, or by us to this side."""
         self.muxed = False
+
+    @property
+    def round_trip_s(self) -> float:
+        """From here to the side and back, as its RTCP says; 0.0 while unknown."""
+        return self.rtp.round_trip_s or self.rtcp.round_trip_s
+
+    @property
+    def mos(self) -> float | None:
+        """How the side's audio sounds from here on; None for other media and for less than a second."""
+        reception, received = self.rtp.reception, self.rtp.packets
+        if self.kind != "audio" or not self.rtp.carries_rtp or received < LEAST_PACKETS:
+            return None
+        # A jitter buffer of twice the jitter is assumed, and half of the way to the side and back.
+        delay_ms = PACKETISATION_MS + 2.0 * reception.jitter_ms + 500.0 * self.round_trip_s
+        loss = reception.lost / (received + reception.lost)
+        return mos(loss=loss, delay_ms=delay_ms, codec=self.codec or "PCMU")
 
 
 class Side:

@@ -10,18 +10,20 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from time import monotonic, time
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from redis.asyncio import Redis, RedisCluster
 
 from media_relay.bindings import (
+    DTMF,
     EVENTS_KEPT,
     bindings_key,
     call_fields,
     events_key,
     packets_seen,
     relay_key,
+    take_digits,
 )
 from media_relay.call import Call
 from media_relay.call_store import CallStore
@@ -65,7 +67,7 @@ class Publisher:
         self._due: set[str] = set()
         self._reshaped: set[str] = set()  # due calls that were signalled, and may have fewer streams than before
         self._gone: set[str] = set()
-        self._events: deque[tuple[str, str]] = deque(maxlen=EVENTS_KEPT)
+        self._events: deque[dict[str, str]] = deque(maxlen=EVENTS_KEPT)
         self._is_away = False
 
     @property
@@ -87,9 +89,9 @@ class Publisher:
         """Have the news written soon."""
         self._news.set()
 
-    def tell(self, event: str, call_id: str) -> None:
+    def tell(self, event: str, call_id: str, **facts: str) -> None:
         """Publish an event about a call."""
-        self._events.append((event, call_id))
+        self._events.append({"event": event, "call": call_id, **facts})
         self._news.set()
 
     async def run(self) -> None:
@@ -167,9 +169,15 @@ class Publisher:
             self._rounds.append((now + self._config.bindings_interval_s, call_id))
             looked_at.append((call, written))
         self._relay.refresh(*(call for call, _ in looked_at))
+        for call, _ in looked_at:
+            self._tell_digits(call)
         return [
             call.id for call, written in looked_at if packets_seen(call) != written.packets or now >= written.renew_at
         ]
+
+    def _tell_digits(self, call: Call) -> None:
+        for leg, digit in take_digits(call):
+            self.tell(DTMF, call.id, leg=leg, digit=digit.key, duration_ms=str(digit.duration_ms))
 
     async def _write_due(self, now: float) -> None:
         for batch in _batches(self._due):
@@ -211,8 +219,8 @@ class Publisher:
     async def _write_events(self) -> None:
         key = events_key(self._config.redis_prefix, self._config.node)
         while self._events:
-            event, call_id = self._events[0]
-            await self._redis.xadd(key, {"event": event, "call": call_id}, maxlen=EVENTS_KEPT, approximate=True)
+            fields: dict[Any, Any] = {**self._events[0]}
+            await self._redis.xadd(key, fields, maxlen=EVENTS_KEPT, approximate=True)
             self._events.popleft()
 
     async def _write_heartbeat(self) -> None:

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 MIN_RTP = 12
 """Bytes of an RTP header without contributing sources (RFC 3550 5.1)."""
+MAX_EVENT = MIN_RTP + 4
+"""Bytes of an RTP packet with a telephone event (RFC 4733 2.3); audio has more, but for comfort noise."""
 MIN_RTCP = 8
 """Bytes of an empty receiver report (RFC 3550 6.4.2)."""
 
@@ -19,6 +21,10 @@ _REPORT_BLOCK = Struct("!IIIIII")
 _SENDER_REPORT_OFFSET = 28
 _RECEIVER_REPORT_OFFSET = 8
 _MAX_BLOCKS = 31
+
+
+_NTP_MIDDLE = Struct("!I")
+_NTP_MIDDLE_OFFSET = 10
 
 
 class ReportBlock(NamedTuple):
@@ -40,6 +46,14 @@ class ReportBlock(NamedTuple):
 def is_rtcp(second_byte: int) -> bool:
     """Tell RTCP from RTP on one port by the payload type, 64 to 95 (RFC 5761 4)."""
     return 64 <= second_byte & 0x7F <= 95
+
+
+def sender_report_time(packet: bytes | memoryview) -> int | None:
+    """The middle 32 bits of the NTP time of a sender report, by which its receivers name it; None if it is none."""
+    if len(packet) < _SENDER_REPORT_OFFSET or packet[1] != SENDER_REPORT:
+        return None
+    middle: int = _NTP_MIDDLE.unpack_from(packet, _NTP_MIDDLE_OFFSET)[0]
+    return middle
 
 
 def parse_reports(packet: bytes | memoryview) -> list[ReportBlock]:

@@ -231,6 +231,7 @@ class Relay:
         dialogue.sides[1 - dialogue.offerer].adopt_tag(request.to_tag)
         _note_signal(call, dialogue, request, now)
         self._follow_gates(call, request)
+        self._watch_digits(call)
         if call.next_check is None:
             self._check_at(call, now + self._media_timeout_s)
         self.changes.updated.add(call.id)

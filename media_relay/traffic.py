@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from typing import Final
 
 from media_relay.call import Call, Stream
-from media_relay.e_model import mos
 from media_relay.forwarding import MediaPort
 from media_relay.monitoring.distribution import Distribution
 
@@ -19,9 +18,6 @@ MOS_BOUNDS: Final = (1.5, 2.0, 2.5, 3.0, 3.3, 3.6, 3.8, 4.0, 4.1, 4.2, 4.3, 4.4)
 LOSS_BOUNDS: Final = (0.0, 0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 JITTER_BOUNDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
 
-LEAST_PACKETS: Final = 50
-"""A second of audio; fewer packets say nothing about quality."""
-_PACKETISATION_MS: Final = 20.0
 _NOTHING: Final = (0,) * len(COUNTERS)
 
 
@@ -55,14 +51,13 @@ class Traffic:
         self._tally(stream.rtp)
         self._tally(stream.rtcp)
         reception, received = stream.rtp.reception, stream.rtp.packets
-        if not stream.rtp.carries_rtp or stream.kind != "audio" or received < LEAST_PACKETS:
+        score = stream.mos
+        if score is None:
             return
         loss = reception.lost / (received + reception.lost)
         self.loss.observe(loss)
         self.jitter_s.observe(reception.jitter_ms / 1000.0)
-        # A jitter buffer of twice the jitter is assumed; what the network adds on the way is not seen from here.
-        delay_ms = _PACKETISATION_MS + 2.0 * reception.jitter_ms
-        self.mos.observe(mos(loss=loss, delay_ms=delay_ms, codec=stream.codec or "PCMU"))
+        self.mos.observe(score)
 
     def _tally(self, port: MediaPort) -> None:
         before = port.tallied or _NOTHING

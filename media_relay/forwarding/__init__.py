@@ -7,6 +7,7 @@ Engines: ``userspace`` and ``kernel``; ``choice`` starts the one that is configu
 from collections.abc import Sequence
 from typing import Protocol
 
+from media_relay.digits import Digits
 from media_relay.latching import Latch
 from media_relay.quality import Reception
 from media_relay.rtp import ReportBlock
@@ -30,6 +31,7 @@ class MediaPort:
       its sender's;
     - ``unprotector`` takes SRTP off what arrives here, ``protector`` puts it on what leaves here; None leaves it as it
       is;
+    - ``digits`` looks for keys that are pressed, None does not;
     - ``latch``: who may send here and where this side's media goes;
     - ``rtp_exit``, ``rtcp_exit``: the other side's ports from which RTP and RTCP that arrive here leave. Both are
       the same port when the other side multiplexes; None discards.
@@ -37,8 +39,10 @@ class MediaPort:
     Counted by the engine, for what arrives here: ``packets`` and ``octets`` (UDP payload) passed on,
     ``refused`` (from a source that is not latched), ``malformed``, ``forged`` (SRTP not authentic, or replayed),
     ``unsent`` (nowhere to send, or the system refused),
-    ``last_seen`` (the engine's clock, seconds; 0.0 is never), ``reception`` (loss and jitter) and ``report``
-    (the last thing its receiver said about the stream that leaves here).
+    ``last_seen`` (the engine's clock, seconds; 0.0 is never), ``reception`` (loss and jitter), ``report``
+    (the last thing its receiver said about the stream that leaves here), ``sender_report`` (the last one: its name in
+    its receivers' reports, and when it came) and ``round_trip_s`` (to its receiver and back, RFC 3550 6.4.1; 0.0 while
+    unknown).
 
     ``tallied`` is what the relay's totals already have of these counters (`media_relay.traffic`).
     """
@@ -47,6 +51,7 @@ class MediaPort:
         "address",
         "blocked",
         "carries_rtp",
+        "digits",
         "dtls",
         "forged",
         "last_seen",
@@ -60,8 +65,10 @@ class MediaPort:
         "reception",
         "refused",
         "report",
+        "round_trip_s",
         "rtcp_exit",
         "rtp_exit",
+        "sender_report",
         "tallied",
         "tos",
         "unprotector",
@@ -78,6 +85,7 @@ class MediaPort:
         self.tos: int | None = None
         self.unprotector: Unprotector | None = None
         self.protector: Protector | None = None
+        self.digits: Digits | None = None
         self.latch = Latch()
         self.rtp_exit: MediaPort | None = None
         self.rtcp_exit: MediaPort | None = None
@@ -90,6 +98,8 @@ class MediaPort:
         self.last_seen = 0.0
         self.reception = Reception()
         self.report: ReportBlock | None = None
+        self.sender_report: tuple[int, float] | None = None
+        self.round_trip_s = 0.0
         self.tallied: tuple[int, ...] = ()
 
     @property

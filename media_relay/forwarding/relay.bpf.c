@@ -27,7 +27,7 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 #define AF_INET 2
 #define AF_INET6 10
 #define IP_FRAGMENT 0x3fff  // more fragments, or an offset
-#define MIN_RTP 12
+#define MAX_EVENT 16  // RTP with a telephone event (RFC 4733): userspace reads those
 #define MAX_GAP 3000  // as in media_relay/quality.py, and so are the next two
 #define MAX_TRANSIT_STEP_S 5
 #define US_PER_S 1000000ull
@@ -217,11 +217,11 @@ static __always_inline bool parse_udp(struct __sk_buff *skb, struct packet *pack
 	       !(packet->is_ip6 && !udp.check);
 }
 
-// Whether it is RTP and not RTCP (RFC 5761 4), STUN or DTLS (RFC 7983 7).
+// Whether it is RTP and not RTCP (RFC 5761 4), STUN or DTLS (RFC 7983 7), nor as small as a telephone event.
 static __always_inline bool parse_rtp(struct __sk_buff *skb, struct packet *packet)
 {
 	struct rtp rtp;
-	if (packet->octets < MIN_RTP ||
+	if (packet->octets <= MAX_EVENT ||
 	    bpf_skb_load_bytes(skb, packet->udp_at + sizeof(struct udphdr), &rtp, sizeof(rtp)))
 		return false;
 	__u8 type = rtp.payload_type & 0x7f;

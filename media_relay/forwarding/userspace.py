@@ -22,7 +22,7 @@ from typing import Final
 
 from media_relay.forwarding import MediaPort, PortUnavailableError, sockets
 from media_relay.latching import SocketAddress
-from media_relay.rtp import MIN_RTCP, MIN_RTP, RTP_FIELDS, is_rtcp, parse_reports
+from media_relay.rtp import MAX_EVENT, MIN_RTCP, MIN_RTP, RTP_FIELDS, is_rtcp, parse_reports, sender_report_time
 from media_relay.secure.srtp import PacketBuffer
 
 TICK_S: Final = 0.001
@@ -157,7 +157,7 @@ class UserspaceForwarder:
                 continue
             target = port.rtp_exit
             if (
-                size < MIN_RTP
+                size <= MAX_EVENT
                 or not 128 <= buffer[0] < 192
                 or 64 <= buffer[1] & 0x7F <= 95  # RTCP
                 or not port.takes_short_path
@@ -226,17 +226,29 @@ class UserspaceForwarder:
         if is_rtp:
             sequence, timestamp, ssrc = RTP_FIELDS.unpack_from(buffer)
             port.reception.count(sequence, timestamp, ssrc, now)
+            if port.digits is not None and buffer[1] & 0x7F in port.digits.types:
+                port.digits.take(self._view[:size], timestamp)
             if port.blocked and buffer[1] & 0x7F in port.blocked:
                 return
         elif is_rtcp_packet:
             target = port.rtcp_exit
-            for block in parse_reports(self._view[:size]):
-                port.report = block
+            self._read_reports(port, target, size, now)
         if target is not None and target.protector is not None and (is_rtp or is_rtcp_packet):
             protect = target.protector.protect if is_rtp else target.protector.protect_rtcp
             size = protect(self._packet, size)
         if not size or not _send(target, self._view[:size]):
             port.unsent += 1
+
+    def _read_reports(self, port: _SocketPort, target: _SocketPort | None, size: int, now: float) -> None:
+        """Take from RTCP what the port's side says of its reception; a round trip begins with the other's report."""
+        packet = self._view[:size]
+        if (name := sender_report_time(packet)) is not None:
+            port.sender_report = name, now
+        for block in parse_reports(packet):
+            port.report = block
+            if target is not None and target.sender_report is not None and block.last_sr == target.sender_report[0]:
+                round_trip_s = now - target.sender_report[1] - block.delay_since_last_sr / 65536
+                port.round_trip_s = max(round_trip_s, 0.0)
 
     def _learn(self, port: _SocketPort, source: SocketAddress, now: float, *, is_rtp: bool) -> bool:
         """Ask the latch; a port that has learned a source of RTP gets its private socket."""

@@ -1,4 +1,5 @@
 from media_relay.bindings import bindings_key, call_fields, events_key, packets_seen, relay_key
+from media_relay.digits import Digits
 from tests.media_relay.harness import RelayBench, audio, ports_in
 
 
@@ -16,6 +17,9 @@ def test_fields_tell_who_sends_what_from_where() -> None:
     before = packets_seen(call)
     port.packets, port.octets, port.refused, port.last_seen = 50, 8600, 1, 1000.5
     assert packets_seen(call) != before
+    port.round_trip_s = 0.04
+    port.digits = Digits(frozenset({101}), 8000)
+    port.digits.pressed.extend("5#")
     fields = call_fields(call, bench.relay.epoch)
     assert {name: value for name, value in fields.items() if name.startswith("audio0.a.")} == {
         "audio0.a.local": f"192.0.2.1:{for_a}",
@@ -28,6 +32,9 @@ def test_fields_tell_who_sends_what_from_where() -> None:
         "audio0.a.refused": "1",
         "audio0.a.jitter_ms": "0.0",
         "audio0.a.last_seen": "1001000.500",
+        "audio0.a.rtt_ms": "40",
+        "audio0.a.mos": "4.39",
+        "audio0.a.digits": "5#",
     }
     assert fields["audio0.b.local"].startswith("[2001:db8::1]:")
     assert fields["audio0.b.peer"] == "[2001:db8::5]:5000"

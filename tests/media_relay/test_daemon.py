@@ -160,6 +160,23 @@ def test_media_timeout_is_told_once_in_redis(start_relay: StartRelay, redis_serv
     assert [fields for _, fields in _entries(events)] == [{"event": "media-timeout", "call": "silent"}]
 
 
+def test_keys_that_are_pressed_are_told_in_redis(start_relay: StartRelay, redis_server: RedisServer) -> None:
+    relay = start_relay(redis_url=redis_server.url)
+    attribute = "rtpmap:101 telephone-event/8000"
+    sdp = [audio(phone.host, phone.port, attribute) for phone in (relay.a, relay.b)]
+    relay.request("offer", sdp=sdp[0])
+    [for_a] = ports_in(relay.request("answer", to_tag="b", sdp=sdp[1])["sdp"])
+    for sequence in range(3):
+        event = rtp(sequence, payload_type=101)[:4] + bytes.fromhex("00000320 00001234 088a0320")
+        relay.a.send(event, for_a)
+        assert relay.b.receive() == event
+    events = redis_server.client.xread({"relay:{r1}:events": "0"}, count=10, block=5000)
+    told = {"event": "dtmf", "call": "c1", "leg": "a", "digit": "8", "duration_ms": "100"}
+    assert [fields for _, fields in _entries(events)] == [told]
+    key = "call:{c1}:bindings"
+    wait_for(lambda: redis_server.client.hget(key, "audio0.a.digits") == "8", 5, "in the bindings")
+
+
 def test_bindings_live_in_redis_as_long_as_the_call(start_relay: StartRelay, redis_server: RedisServer) -> None:
     relay, redis = start_relay(redis_url=redis_server.url), redis_server.client
     for_a, _ = relay.set_up()

@@ -3,7 +3,7 @@ from struct import pack
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media_relay.rtp import RTP_FIELDS, ReportBlock, is_rtcp, parse_reports
+from media_relay.rtp import RTP_FIELDS, ReportBlock, is_rtcp, parse_reports, sender_report_time
 
 BLOCK = pack("!IIIIII", 7, 64 << 24 | 0xFFFFFE, 70000, 160, 1, 65536)
 REPORT = ReportBlock(7, 64, -2, 70000, 160, 1, 65536)
@@ -44,3 +44,10 @@ def test_a_count_that_exceeds_the_packet_reads_nothing_beyond() -> None:
 @given(st.binary(max_size=200) | st.binary(max_size=100).map(lambda tail: b"\x81\xc8\x00\x0c" + tail))
 def test_arbitrary_bytes(data: bytes) -> None:
     assert len(parse_reports(memoryview(data))) <= 31
+
+
+def test_the_name_of_a_sender_report() -> None:
+    report = pack("!BBHIIIIII", 0x80, 200, 6, 1, 0xAAAABBBB, 0xCCCCDDDD, 0, 0, 0)
+    assert sender_report_time(report) == 0xBBBBCCCC
+    assert sender_report_time(report[:27]) is None
+    assert sender_report_time(report.replace(b"\xc8", b"\xc9", 1)) is None

@@ -1,5 +1,6 @@
+from media_relay.call import LEAST_PACKETS
 from media_relay.forwarding import MediaPort
-from media_relay.traffic import COUNTERS, LEAST_PACKETS
+from media_relay.traffic import COUNTERS
 from tests.media_relay.harness import RelayBench, audio
 
 

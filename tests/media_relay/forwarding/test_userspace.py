@@ -1,8 +1,10 @@
 import asyncio
+import struct
 from time import monotonic
 
 import pytest
 
+from media_relay.digits import Digits
 from media_relay.forwarding import PortUnavailableError
 from tests.media_relay.forwarding.engine import Engine, expected, run, until
 from tests.media_relay.media import Phone, receiver_report, rtp
@@ -243,5 +245,38 @@ def test_a_closed_port_is_free_again() -> None:
         number = engine.facing_a.port
         engine.forwarder.close(engine.facing_a)
         engine.facing_a = engine.forwarder.open("127.0.0.1", number)
+
+    run(scenario)
+
+
+def test_keys_are_read_as_they_pass_by() -> None:
+    async def scenario(engine: Engine) -> None:
+        engine.facing_a.digits = Digits(frozenset({101}), 8000)
+        engine.a.send_rtp(engine.facing_a.port)  # it is the short path that must not take the event
+        await until(lambda: engine.facing_a.packets == 1)
+        event = struct.pack("!BBHIIBBH", 0x80, 101, 1, 800, 0x1234, 7, 0x8A, 800)
+        engine.a.send(event, engine.facing_a.port)
+        await until(lambda: engine.facing_a.packets == 2)
+        assert engine.facing_a.digits.news.popleft() == ("7", 100)
+        assert engine.b.inbox[1] == event
+
+    run(scenario)
+
+
+def test_a_round_trip_is_measured_from_reports() -> None:
+    async def scenario(engine: Engine) -> None:
+        sender_report = struct.pack("!BBHIIIIII", 0x80, 200, 6, 1, 0xAAAABBBB, 0xCCCCDDDD, 0, 0, 0)
+        engine.a.send(sender_report, engine.facing_a.port)
+        assert await asyncio.to_thread(engine.b.receive) == sender_report
+        await asyncio.sleep(0.05)  # the way to b and back
+        block = struct.pack("!IIIIII", 1, 0, 0, 0, 0xBBBBCCCC, int(0.02 * 65536))
+        engine.b.send(struct.pack("!BBHI", 0x81, 201, 7, 2) + block, engine.facing_b.port)
+        assert await asyncio.to_thread(engine.a.receive)
+        assert 0.03 <= engine.facing_b.round_trip_s < 1.0
+        other = struct.pack("!IIIIII", 1, 0, 0, 0, 0x11112222, 0)
+        measured = engine.facing_b.round_trip_s
+        engine.b.send(struct.pack("!BBHI", 0x81, 201, 7, 2) + other, engine.facing_b.port)
+        assert await asyncio.to_thread(engine.a.receive)
+        assert engine.facing_b.round_trip_s == measured
 
     run(scenario)

@@ -117,7 +117,6 @@ def read_options(words: tuple[str, ...]) -> SdesOptions:
         allowed=frozenset(word[5:] for word in words if word.lower().startswith("only-")),
         preferred=tuple(order.split(";")) if order else (),
         offers_new="nonew" not in lowered,
-        padded="pad" in lowered,
         lifetime="lifetime" in lowered,
     )
 

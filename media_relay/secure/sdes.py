@@ -27,8 +27,7 @@ RandomBytes = Callable[[int], bytes]
 class SdesOptions:
     """How we offer keys: without those ``excluded``, only those ``allowed`` if any, ``preferred`` ones first.
 
-    ``offers_new`` adds suites to those that the other side has offered; ``padded`` and ``lifetime`` say how a key is
-    written.
+    ``offers_new`` adds suites to those that the other side has offered; with ``lifetime`` keys have one.
     """
 
     is_off: bool = False
@@ -36,7 +35,6 @@ class SdesOptions:
     allowed: frozenset[str] = frozenset()
     preferred: tuple[str, ...] = ()
     offers_new: bool = True
-    padded: bool = False
     lifetime: bool = False
 
     def suites(self) -> list[Suite]:
@@ -125,7 +123,7 @@ class Keying:
         """A line with our key for this side and suite, made when it is first asked for."""
         secret = self.own.get(suite.name) or random_bytes(suite.master)
         self.own[suite.name] = secret
-        inline = MasterKey(suite, secret).to_inline(padded=options.padded, lifetime=options.lifetime)
+        inline = MasterKey(suite, secret).to_inline(lifetime=options.lifetime)
         return Crypto(tag, suite.name, inline)
 
 

@@ -55,10 +55,9 @@ class MasterKey:
     suite: Suite
     secret: bytes = field(repr=False)
 
-    def to_inline(self, *, padded: bool = False, lifetime: bool = False) -> str:
-        """``inline:...`` (RFC 4568 6.1); without base64's padding, as most write it, unless that is asked for."""
-        text = b64encode(self.secret).decode()
-        return "inline:" + (text if padded else text.rstrip("=")) + ("|2^31" if lifetime else "")
+    def to_inline(self, *, lifetime: bool = False) -> str:
+        """``inline:...`` (RFC 4568 6.1), with base64's padding: without it baresip and Linphone lose the last bytes."""
+        return "inline:" + b64encode(self.secret).decode() + ("|2^31" if lifetime else "")
 
     @classmethod
     def of(cls, crypto: Crypto) -> "MasterKey":

@@ -53,3 +53,37 @@ def test_kamailio_relays_a_call_through_our_relay(
     peer.close()
     phone.stop()
     assert listen_for(phone.recording(), TONE_HZ).tone_s > HEARD_S
+
+
+@pytest.mark.parametrize("suite", ["AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32", "AEAD_AES_256_GCM"])
+def test_srtp_on_one_side_and_a_hold(
+    suite: str,
+    sipp: Sipp,
+    redis_server: RedisServer,
+    start_pinhole: StartPinhole,
+    start_kamailio: StartKamailio,
+    start_baresip: StartBaresip,
+) -> None:
+    """sipp in clear, baresip with SRTP and nothing else; held and resumed, so that keys are negotiated three times."""
+    relay = start_pinhole(command="relay", redis_url=redis_server.url)
+    phone = start_baresip(Account("bob", encryption="srtp-mand"), address=CALLEE_ADDRESS)
+    kamailio = start_kamailio(
+        f"{CALLEE_ADDRESS}:{phone.port}", relay=f"127.0.0.1:{relay.ng_port}", relay_flags=f"RTP/SAVP SDES-only-{suite}"
+    )
+    caller = sipp.call(
+        SCENARIOS / "caller_holds.xml", kamailio.target, called="bob", options=["-rtp_echo", "-d", str(CALL_MS)]
+    )
+    peer = NgPeer(("127.0.0.1", relay.ng_port))
+
+    def relayed() -> bool:
+        calls = peer.request(command="list")["calls"]
+        return bool(calls) and min(peer.packets_by_tag(calls[0]).values()) >= ENOUGH_PACKETS
+
+    wait_for(relayed, CALL_MS / 1000, "audio is decrypted and encrypted")
+    caller.assert_all_successful(1)
+
+    peer.close()
+    phone.stop()
+    assert listen_for(phone.recording(), TONE_HZ).tone_s > HEARD_S
+    assert phone.packets_heard() > 50 * 2 * HEARD_S, "before and after the hold, and nothing failed to decrypt"
+    assert "failed to decrypt" not in phone.process.log_path.read_text(errors="replace")

@@ -1,5 +1,6 @@
 """baresip, a softphone of other people's making, as a phone that answers by itself."""
 
+import re
 import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,13 +33,16 @@ rtp_ports {first_rtp_port}-{last_rtp_port}
 rtp_stats yes
 module_path {modules}
 module g711.so
+module srtp.so
 module aufile.so
 module sndfile.so
 module_tmp account.so
 module_app menu.so
 """
 
-_ACCOUNT = "<sip:{user}@{domain};transport={transport}>;auth_pass={password};answermode=auto;regint={expires}\n"
+_ACCOUNT = (
+    "<sip:{user}@{domain};transport={transport}>;auth_pass={password};answermode=auto;regint={expires}{encryption}\n"
+)
 _EXPIRES_S = 60
 
 
@@ -50,6 +54,8 @@ class Account:
     password: str = ""
     registrar: str = ""
     transport: str = "udp"
+    encryption: str = ""
+    """``srtp-mand`` for SRTP with SDES and nothing else, ``srtp`` for optional SRTP (RFC 8643); empty for none."""
 
 
 class Baresip:
@@ -88,6 +94,7 @@ class Baresip:
             transport=account.transport,
             password=account.password,
             expires=_EXPIRES_S if self._registers else 0,
+            encryption=f";mediaenc={account.encryption}" if account.encryption else "",
         )
         (directory / "accounts").write_text(line)
         self.process = Process("baresip", ["baresip", "-f", directory, "-v"], directory=directory, prefix=prefix)
@@ -107,8 +114,13 @@ class Baresip:
         self.process.stop()
 
     def recording(self) -> Path:
-        """What it heard in its first call."""
+        """What it heard in its first call, until that was renegotiated."""
         return min(self._directory.glob("dump-*-dec.wav"))
+
+    def packets_heard(self) -> int:
+        """How many RTP packets it could understand in its call, as it says when that ends; 0 before."""
+        found = re.findall(r"^packets:\s+\d+\s+(\d+)", self.process.log_path.read_text(errors="replace"), re.MULTILINE)
+        return int(found[-1]) if found else 0
 
 
 class StartBaresip(Protocol):

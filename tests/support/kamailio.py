@@ -10,15 +10,31 @@ _TEMPLATE = Path(__file__).with_name("kamailio.cfg")
 
 
 class Kamailio:
-    """A Kamailio that sends every call to ``next_hop`` (``host:port``); ``relay`` is an ng address or empty."""
+    """A Kamailio that sends every call to ``next_hop`` (``host:port``); ``relay`` is an ng address or empty.
+
+    ``relay_flags`` are added to what every offer asks of the relay.
+    """
 
     def __init__(
-        self, directory: Path, next_hop: str, *, relay: str = "", address: str = "127.0.0.1", prefix: Sequence[str] = ()
+        self,
+        directory: Path,
+        next_hop: str,
+        *,
+        relay: str = "",
+        relay_flags: str = "",
+        address: str = "127.0.0.1",
+        prefix: Sequence[str] = (),
     ) -> None:
         self.port = free_port(address)
         self.target = f"{address}:{self.port}"
         text = _TEMPLATE.read_text()
-        fields = {"ADDRESS": address, "PORT": str(self.port), "NEXT_HOP": next_hop, "RELAY": relay}
+        fields = {
+            "ADDRESS": address,
+            "PORT": str(self.port),
+            "NEXT_HOP": next_hop,
+            "RELAY": relay,
+            "FLAGS": relay_flags,
+        }
         for name, value in fields.items():
             text = text.replace(f"@{name}@", value)
         directory.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,10 @@ from tests.support.processes import Process
 
 
 class Rtpengine:
-    """``rtpengine --table=-1`` with one forwarding thread. ``interfaces`` maps names to addresses; a name may have one of each family."""
+    """``rtpengine --table=-1`` with one forwarding thread.
+
+    ``interfaces`` maps names to addresses; a name may have one of each family.
+    """
 
     def __init__(
         self,
@@ -20,7 +23,8 @@ class Rtpengine:
         prefix: Sequence[str] = (),
     ) -> None:
         self.ng_port = ng_port
-        command = ["rtpengine", "--foreground", "--config-file=none", "--table=-1", "--log-stderr", "--log-level=3", "--num-threads=1"]
+        command = ["rtpengine", "--foreground", "--config-file=none", "--table=-1", "--num-threads=1"]
+        command += ["--log-stderr", "--log-level=3"]
         pairs = interfaces.items() if isinstance(interfaces, Mapping) else interfaces
         command += [f"--interface={name}/{address}" for name, address in pairs]
         command += [f"--listen-ng=127.0.0.1:{ng_port}", f"--port-min={ports.start}", f"--port-max={ports.stop - 1}"]

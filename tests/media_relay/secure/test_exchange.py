@@ -182,7 +182,7 @@ def test_a_new_key_begins_anew(call: Call) -> None:
 
 def test_how_keys_are_offered(call: Call) -> None:
     offered = call.offer(
-        audio(), transport_protocol=SECURE, SDES=["no-AEAD_AES_256_GCM", f"order:{SHORT};{SUITE}", "pad", "lifetime"]
+        audio(), transport_protocol=SECURE, SDES=["no-AEAD_AES_256_GCM", f"order:{SHORT};{SUITE}", "lifetime"]
     )
     suites = [line.split()[1] for line in cryptos(offered)]
     assert suites[:2] == [SHORT, SUITE]

@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from b2bua.sip.errors import HeaderError
-from b2bua.sip.grammar import SPACE, is_token
+from b2bua.sip.grammar import MAX_CACHED_CHARS, SPACE, is_token
 
 
 def _words(text: str) -> frozenset[str]:
@@ -72,13 +72,19 @@ def _spellings() -> dict[str, str]:
 SPELLINGS = _spellings()
 
 
-@lru_cache(maxsize=1024)
 def canonical_name(text: str) -> str:
     """The canonical name for the text before a header's colon; an unknown name stays as it is spelt.
 
     Raises HeaderError where the text is no token (RFC 3261 7.3.1).
     """
+    return _read_once(text) if len(text) <= MAX_CACHED_CHARS else _read(text)
+
+
+def _read(text: str) -> str:
     name = text.rstrip(SPACE)
     if not is_token(name):
         raise HeaderError(f"{text[:80]!r} is no header name")
     return SPELLINGS.get(name) or SPELLINGS.get(name.lower()) or name
+
+
+_read_once = lru_cache(maxsize=1024)(_read)
